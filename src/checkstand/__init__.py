@@ -1,0 +1,2 @@
+"""Checkstand."""
+__version__ = "0.1.0"

@@ -1,0 +1,459 @@
+"""The error tree. Each refusal is a named class with its wire code, HTTP status and data.
+
+Codes and statuses: contract cart.md 3.1/5/10, checkout.md 10, DECISIONS 1-18. A presenter may
+render a refusal under another code (v2 and preview name a few differently); the class is the fact.
+Codes avoid the words `authenticat`, `invalid` and `missing` unless official clients should treat
+the answer as an authentication or validation failure (sdk-expectations 1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class CheckstandError(Exception):
+    """Base of everything that Checkstand raises on purpose."""
+
+
+class ConfigurationError(CheckstandError):
+    """The shop cannot start as configured; the message names the key, the value and the fix."""
+
+
+class StorageError(CheckstandError):
+    """The database cannot be used: not reachable, not migrated, or of a wrong version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what a caller sent: `field` is a dotted name."""
+
+    code: str
+    field: str
+    message: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"code": self.code, "field": self.field, "message": self.message}
+
+
+class Refusal(CheckstandError):
+    """A request that is understood and not carried out. Nothing was changed.
+
+    `code` and `status` go over the wire; `data` is merged into the envelope's `data`;
+    `retry_after` (seconds) becomes the Retry-After header.
+    """
+
+    code: ClassVar[str] = "cocart_refused"
+    status: ClassVar[int] = 400
+    text: ClassVar[str] = "The request was refused."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        data: Mapping[str, Any] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        self.message = message or self.text
+        self.data: dict[str, Any] = dict(data or {})
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+# --- the request itself -------------------------------------------------------------------------
+
+
+class ParameterMissing(Refusal):
+    code = "rest_missing_callback_param"
+    text = "A required parameter was not sent."
+
+
+class ParameterInvalid(Refusal):
+    code = "rest_invalid_param"
+    text = "A parameter does not have the documented form."
+
+
+class BodyNotJson(Refusal):
+    code = "rest_invalid_json"
+    text = "The body is not valid JSON."
+
+
+class UnsupportedMediaType(Refusal):
+    code = "rest_unsupported_media_type"
+    status = 415
+    text = "Send the body as application/json."
+
+
+class BodyTooLarge(Refusal):
+    code = "rest_body_too_large"
+    status = 413
+    text = "The body is larger than this server accepts."
+
+
+class NoSuchRoute(Refusal):
+    code = "rest_no_route"
+    status = 404
+    text = "No route was found matching the URL and request method."
+
+
+class MethodNotAllowed(Refusal):
+    code = "rest_method_not_allowed"
+    status = 405
+    text = "This route does not take that method."
+
+
+class IdempotencyKeyMalformed(Refusal):
+    code = "cocart_idempotency_key_malformed"
+    text = "Idempotency-Key must be 1 to 255 printable ASCII characters."
+
+
+class IdempotencyMismatch(Refusal):
+    code = "cocart_idempotency_mismatch"
+    status = 422
+    text = "This Idempotency-Key was used with another request body; use a new key."
+
+
+class ServerFault(Refusal):
+    """Never raised by a use case: the envelope for what nobody expected."""
+
+    code = "cocart_internal_error"
+    status = 500
+    text = "Something went wrong on our side. Nothing was lost; please try again."
+
+
+class ServiceUnavailable(Refusal):
+    code = "cocart_service_unavailable"
+    status = 503
+    text = "The shop cannot reach its database right now. Nothing was changed; please try again."
+
+
+# --- who is calling -----------------------------------------------------------------------------
+
+
+class AuthenticationFailed(Refusal):
+    code = "cocart_authentication_error"
+    status = 401
+    text = "The credentials were not accepted."
+
+
+class TokenRefused(Refusal):
+    code = "cocart_authentication_error"
+    status = 403
+    text = "The token was not accepted."
+
+
+class PermissionTooSmall(Refusal):
+    code = "cocart_rest_cannot_checkout"
+    status = 403
+    text = "This consumer key may not do that; it needs another permission."
+
+
+class CartKeyRequired(Refusal):
+    code = "cocart_rest_authentication_required"
+    status = 401
+    text = "Send the cart key in the Cart-Key header or the cart_key query parameter, or sign in."
+
+
+class MustSignIn(Refusal):
+    code = "cocart_must_authenticate_user"
+    status = 403
+    text = "That cart belongs to a customer account; sign in to use it."
+
+
+# --- the cart -----------------------------------------------------------------------------------
+
+
+class CartNotFound(Refusal):
+    code = "cocart_cart_not_found"
+    status = 404
+    text = "No cart has this key; it may have expired. Add an item to start a new one."
+
+
+class CartCreationNotAllowed(Refusal):
+    code = "cocart_rest_cart_creation_not_allowed"
+    status = 403
+    text = "A signed-in customer already has a cart."
+
+
+class ProductIdRequired(Refusal):
+    code = "cocart_product_id_required"
+    status = 404
+    text = "Say which product to add: its ID or SKU in `id`."
+
+
+class UnknownProductId(Refusal):
+    code = "cocart_unknown_product_id"
+    status = 404
+    text = "No product has this SKU."
+
+
+class InvalidProduct(Refusal):
+    code = "cocart_invalid_product"
+    text = "There is no such product, or it is not for sale any more."
+
+
+class QuantityNotNumeric(Refusal):
+    code = "cocart_quantity_not_numeric"
+    status = 405
+    text = "The quantity must be a whole number."
+
+
+class QuantityOutOfRange(Refusal):
+    code = "cocart_quantity_invalid_amount"
+    status = 405
+    text = "That quantity is not allowed for this product."
+
+
+class ProductTypeNotAddable(Refusal):
+    code = "cocart_cannot_add_product_type_to_cart"
+    status = 403
+    text = "Products of this type cannot be added to a cart."
+
+
+class NoVariationFound(Refusal):
+    code = "cocart_no_variation_found"
+    status = 404
+    text = "No variation matches the chosen options."
+
+
+class VariationDataInvalid(Refusal):
+    code = "cocart_invalid_variation_data"
+    text = "An option that was chosen does not exist for this product."
+
+
+class VariationDataMissing(Refusal):
+    code = "cocart_missing_variation_data"
+    text = "Not all options were chosen."
+
+
+class ParentProductInvalid(Refusal):
+    code = "cocart_cart_invalid_parent_product"
+    status = 404
+    text = "The product that this variation belongs to is not for sale any more."
+
+
+class SoldIndividually(Refusal):
+    code = "cocart_product_sold_individually"
+    status = 403
+    text = "Only one of this product can be in a cart, and it is there already."
+
+
+class NotPurchasable(Refusal):
+    code = "cocart_cannot_be_purchased"
+    text = "This product cannot be bought at the moment."
+
+
+class OutOfStock(Refusal):
+    code = "cocart_product_out_of_stock"
+    status = 404
+    text = "This product has sold out."
+
+
+class NotEnoughInStock(Refusal):
+    code = "cocart_not_enough_in_stock"
+    status = 404
+    text = "There are not enough of this product in stock."
+
+
+class NotEnoughStockRemaining(Refusal):
+    code = "cocart_not_enough_stock_remaining"
+    status = 404
+    text = "With what is in the cart already, there are not enough of this product left."
+
+
+class CannotAddToCart(Refusal):
+    code = "cocart_cannot_add_to_cart"
+    status = 403
+    text = "This cannot be added to the cart."
+
+
+class GroupedQuantityRequired(Refusal):
+    code = "cocart_grouped_product_empty"
+    status = 404
+    text = "Say how many of each product: `quantity` maps product ID to quantity."
+
+
+class GroupedNothingChosen(Refusal):
+    code = "cocart_grouped_product_failed"
+    status = 404
+    text = "Choose a quantity for at least one product of the group."
+
+
+class ItemNotInCart(Refusal):
+    code = "cocart_item_not_in_cart"
+    status = 404
+    text = "No item of the cart has this key."
+
+
+class ItemKeyRequired(Refusal):
+    code = "cocart_cart_item_key_required"
+    status = 404
+    text = "Say which item: its key is the last part of the path."
+
+
+class CannotIncreaseQuantity(Refusal):
+    code = "cocart_can_not_increase_quantity"
+    status = 405
+    text = "Only one of this product can be bought at a time."
+
+
+class ItemAlreadyRestored(Refusal):
+    code = "cocart_item_restored_to_cart"
+    status = 405
+    text = "The item is in the cart already."
+
+
+class ItemNeverInCart(Refusal):
+    code = "cocart_item_restored_to_cart"
+    status = 404
+    text = "No removed item has this key."
+
+
+class NoItems(Refusal):
+    code = "cocart_no_items"
+    status = 404
+    text = "The cart has no items."
+
+
+class NoItemsInCart(Refusal):
+    code = "cocart_no_items_in_cart"
+    status = 404
+    text = "The cart has no items."
+
+
+class CartTotalsEmpty(Refusal):
+    code = "cocart_cart_totals_empty"
+    status = 404
+    text = "The cart has no totals: it has no items."
+
+
+class NamespaceRequired(Refusal):
+    code = "cocart_update_cart_namespace_error"
+    status = 404
+    text = "Say what to update: `namespace` is `update-cart` or `update-customer`."
+
+
+class NamespaceUnknown(Refusal):
+    code = "cocart_update_cart_no_namespace_error"
+    status = 404
+    text = "There is no such namespace; use `update-cart` or `update-customer`."
+
+
+class CartEmpty(Refusal):
+    code = "cocart_cart_empty"
+    status = 404
+    text = "The cart is empty: there is nothing to update."
+
+
+class CartTooLarge(Refusal):
+    code = "cocart_cart_too_large"
+    text = "The cart holds as many different items as one cart can."
+
+
+# --- checkout -----------------------------------------------------------------------------------
+
+
+class EmptyCart(Refusal):
+    code = "cocart_checkout_empty_cart"
+    text = "The cart is empty: add an item first."
+
+
+class CheckoutInvalid(Refusal):
+    """Everything that is wrong with the checkout data, at once (DECISIONS 8)."""
+
+    code = "cocart_checkout_invalid_address"
+    text = "The checkout data needs a correction."
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        about_address = any(_about_address(problem) for problem in problems)
+        self.wire_code = self.code if about_address else problems[0].code
+        super().__init__(
+            " ".join(problem.message for problem in problems),
+            data={
+                "error_type": "validation_error",
+                "invalid_fields": list(dict.fromkeys(problem.field for problem in problems)),
+                "problems": [problem.as_json() for problem in problems],
+            },
+        )
+
+
+def _about_address(problem: Problem) -> bool:
+    return problem.field.partition(".")[0] in {"billing_address", "shipping_address"}
+
+
+class WrongVerb(Refusal):
+    code = "cocart_checkout_wrong_verb"
+    text = "This verb updates the checkout; it does not take payment data."
+
+
+class AccountsNotOffered(Refusal):
+    code = "cocart_account_creation_failed"
+    text = "This shop cannot create accounts yet; send the order without `create_account`."
+
+
+class GuestCheckoutOff(Refusal):
+    code = "cocart_guest_checkout_disabled"
+    status = 401
+    text = "This shop takes orders from signed-in customers only."
+
+
+class PaymentMethodUnknown(Refusal):
+    code = "cocart_invalid_payment_method"
+    text = "This payment method is not offered."
+
+
+class TotalsChanged(Refusal):
+    code = "cocart_checkout_totals_changed"
+    status = 409
+    text = "A price, tax or shipping rate has changed; check the new total and order again."
+
+
+class InsufficientStock(Refusal):
+    code = "cocart_insufficient_stock"
+    text = "Not everything in the cart is in stock in the quantity asked for."
+
+
+class CheckoutInProgress(Refusal):
+    code = "cocart_checkout_in_progress"
+    status = 409
+    text = "Another request is ordering this cart right now; ask again in a moment."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retry_after=2)
+
+
+class PaymentPending(Refusal):
+    code = "cocart_checkout_payment_pending"
+    status = 409
+    text = "A payment for this cart is still being confirmed; the cart cannot change meanwhile."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, retry_after=5)
+
+
+class PaymentFailed(Refusal):
+    code = "cocart_payment_failed"
+    text = "The payment was declined."
+
+
+# --- orders -------------------------------------------------------------------------------------
+
+
+class OrderNotFound(Refusal):
+    code = "cocart_order_not_found"
+    status = 404
+    text = "There is no such order."
+
+
+class OrderKeyWrong(Refusal):
+    code = "cocart_invalid_order_key"
+    status = 403
+    text = "The order key does not belong to this order."
+
+
+class OrderNotYours(Refusal):
+    code = "cocart_order_permission_denied"
+    status = 403
+    text = "This order belongs to another customer."
