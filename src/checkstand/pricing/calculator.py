@@ -1,0 +1,349 @@
+"""The one way to totals: facts in, a quote out.
+
+Rounding. Every unit price, shipping amount and fee is converted and rounded half up on its own,
+then multiplied and summed. The tax of a line, a shipping rate or a fee is rounded once and shared
+over its rates; nothing is rounded after that, so every part sums to the total.
+
+Prices that include tax include the rates of the store's own place. Where just as much tax is due,
+the shopper pays the price as entered. Elsewhere the store's tax is taken out first, and the rates
+of the place are put on what is left (as WooCommerce does by default): the shop earns the same net
+everywhere, and an export without tax is cheaper by the tax.
+
+A negative fee takes at most what is due: neither the total nor any one tax falls below zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+
+from checkstand.kit.money import Currency, Exchange, Money
+from checkstand.pricing.quote import (
+    AppliedTax,
+    Facts,
+    FeeFacts,
+    LineFacts,
+    Package,
+    Quote,
+    QuotedFee,
+    QuotedRate,
+    QuoteLine,
+    TaxTotal,
+    TotalKind,
+    TotalLine,
+)
+from checkstand.shipping.model import Parcel, ShippingOffer
+from checkstand.shipping.rates import offers
+from checkstand.tax.model import TaxRate
+from checkstand.tax.rates import NO_TAX, Levy, exclusive, inclusive
+
+_EXACT = Context(prec=60)
+_NO_WEIGHT = Decimal(0)
+
+
+def quote(facts: Facts) -> Quote:
+    """What the facts come to. The same facts give the same cents, in any order of the lines."""
+    exchange = Exchange.of(facts.base, facts.currency, facts.rate)
+    levies = _Levies.of(facts)
+    ledger = _Ledger(facts.currency)
+    lines = tuple(_line(line, levies, exchange) for line in facts.lines)
+    for line in lines:
+        ledger.charge(line.total, line.taxes)
+    packages = _packages(facts, facts.currency.money(ledger.net), levies)
+    for package in packages:
+        if package.chosen is not None:
+            ledger.charge(package.chosen.cost, package.chosen.taxes, shipping=True)
+    fees = _fees(facts.fees, levies, exchange, ledger)
+    return _summed(facts, lines, packages, fees, ledger.tax_totals())
+
+
+def _summed(
+    facts: Facts,
+    lines: tuple[QuoteLine, ...],
+    packages: tuple[Package, ...],
+    fees: tuple[QuotedFee, ...],
+    taxes: tuple[TaxTotal, ...],
+) -> Quote:
+    """The parts with their sums: nothing is rounded from here on."""
+    zero = facts.currency.zero
+    chosen = [package.chosen for package in packages if package.chosen is not None]
+    subtotal = _sum(zero, [line.subtotal for line in lines])
+    subtotal_tax = _sum(zero, [line.subtotal_tax for line in lines])
+    contents = _sum(zero, [line.total for line in lines])
+    contents_tax = _sum(zero, [line.tax for line in lines])
+    rows = _totals(subtotal, contents, chosen, fees, taxes)
+    return Quote(
+        currency=facts.currency,
+        base=facts.base,
+        rate=facts.rate,
+        prices_include_tax=facts.tax.prices_include_tax,
+        lines=lines,
+        packages=packages,
+        fees=fees,
+        taxes=taxes,
+        totals=rows,
+        subtotal=subtotal,
+        subtotal_tax=subtotal_tax,
+        discount_total=subtotal - contents,
+        discount_tax=subtotal_tax - contents_tax,
+        contents_total=contents,
+        contents_tax=contents_tax,
+        fee_total=_sum(zero, [fee.amount for fee in fees]),
+        fee_tax=_sum(zero, [fee.tax for fee in fees]),
+        shipping_total=_sum(zero, [rate.cost for rate in chosen]),
+        shipping_tax=_sum(zero, [rate.tax for rate in chosen]),
+        total=rows[-1].amount,
+        total_tax=_sum(zero, [tax.amount for tax in taxes]),
+        needs_shipping=bool(packages),
+        has_destination=facts.destination.known,
+        weight=_weight(facts.lines),
+    )
+
+
+def _sum(zero: Money, amounts: Sequence[Money]) -> Money:
+    if len(amounts) == 1:
+        return amounts[0]
+    return Money(sum([amount.minor for amount in amounts]), zero.currency) if amounts else zero
+
+
+@dataclass(frozen=True, slots=True)
+class _Levies:
+    """What is taxed how: `due` where tax is due, `contained` in the prices as entered (empty when
+    they are ex tax), both by tax class; `shipping` on what shipping costs."""
+
+    due: Mapping[str, Levy]
+    contained: Mapping[str, Levy]
+    shipping: Levy
+
+    @classmethod
+    def of(cls, facts: Facts) -> _Levies:
+        rules = facts.tax
+        if not rules.enabled:
+            return _UNTAXED
+        due = rules.table.at(facts.tax_place)
+        contained: Mapping[str, Levy] = {}
+        if rules.prices_include_tax:
+            at_home = facts.tax_place == rules.base
+            contained = due if at_home else rules.table.at(rules.base)
+        return cls(due, contained, due.get(rules.shipping_class, NO_TAX).on_shipping())
+
+
+_UNTAXED = _Levies({}, {}, NO_TAX)
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What is due so far, in minor units: net, and the tax of each rate."""
+
+    currency: Currency
+    net: int = 0
+    tax: int = 0
+    rates: dict[int, TaxRate] = field(default_factory=dict)
+    by_rate: dict[int, int] = field(default_factory=dict)
+    on_shipping: dict[int, int] = field(default_factory=dict)
+
+    def charge(self, amount: Money, taxes: Iterable[AppliedTax], *, shipping: bool = False) -> None:
+        self.net += amount.minor
+        for applied in taxes:
+            key, minor = applied.rate.id, applied.amount.minor
+            self.tax += minor
+            self.rates[key] = applied.rate
+            self.by_rate[key] = self.by_rate.get(key, 0) + minor
+            if shipping:
+                self.on_shipping[key] = self.on_shipping.get(key, 0) + minor
+
+    def tax_totals(self) -> tuple[TaxTotal, ...]:
+        """One for each rate that applied, in an order that does not depend on the lines'."""
+        money = self.currency.money
+        ordered = sorted(self.rates.values(), key=lambda tax: (tax.priority, tax.position, tax.id))
+        return tuple(
+            [
+                TaxTotal(
+                    rate, money(self.by_rate[rate.id]), money(self.on_shipping.get(rate.id, 0))
+                )
+                for rate in ordered
+            ]
+        )
+
+
+def _line(line: LineFacts, levies: _Levies, exchange: Exchange) -> QuoteLine:
+    unit = exchange.convert(line.unit_price)
+    entered = unit.minor * line.quantity
+    levy = contained = NO_TAX
+    if line.taxable:
+        levy = levies.due.get(line.tax_class, NO_TAX)
+        contained = levies.contained.get(line.tax_class, NO_TAX)
+    net, parts = _net_and_tax(entered, levy, contained)
+    money = exchange.currency.money
+    total, tax = money(net), money(sum(parts))
+    return QuoteLine(
+        key=line.key,
+        product_id=line.product_id,
+        quantity=line.quantity,
+        unit_price=unit,
+        regular_price=exchange.convert(line.regular_price),
+        subtotal=total,
+        subtotal_tax=tax,
+        total=total,
+        tax=tax,
+        taxes=_applied(levy, parts, exchange.currency),
+    )
+
+
+def _net_and_tax(entered: int, levy: Levy, contained: Levy) -> tuple[int, tuple[int, ...]]:
+    """An amount as entered, which contains the tax of `contained`, as net and the tax of `levy`.
+
+    Where the two take as much, net and tax sum to the amount as entered: the tax is rounded, the
+    net is the rest. Else the net is rounded, and then the tax on it: an invoice must show the tax
+    of the net that it shows.
+    """
+    if contained.takes_as_much_as(levy):
+        parts = inclusive(entered, levy)
+        return entered - sum(parts), parts
+    net = entered - sum(inclusive(entered, contained))
+    return net, exclusive(net, levy)
+
+
+def _applied(levy: Levy, parts: tuple[int, ...], currency: Currency) -> tuple[AppliedTax, ...]:
+    if not parts:
+        return ()
+    return tuple(
+        [
+            AppliedTax(rate, Money(part, currency))
+            for rate, part in zip(levy.rates, parts, strict=True)
+        ]
+    )
+
+
+def _packages(facts: Facts, contents: Money, levies: _Levies) -> tuple[Package, ...]:
+    """All goods that need shipping as one package; none when nothing is to be shipped.
+
+    The first rate is chosen until the shopper chooses. A choice that is not on offer is not
+    replaced by another: the shopper did choose, and must choose again.
+    """
+    shipped = [line for line in facts.lines if line.needs_shipping]
+    if not (shipped and facts.shipping_enabled):
+        return ()
+    offered = _offers(facts, shipped, contents)
+    wanted = facts.chosen_rates.get("default", "")
+    keys = [offer.rate_key for offer in offered]
+    chosen_key = wanted or next(iter(keys), "")
+    rates = tuple(_rate(offer, levies.shipping, chosen_key) for offer in offered)
+    return (
+        Package(
+            id="default",
+            name="Shipping",
+            line_keys=tuple(line.key for line in shipped),
+            rates=rates,
+            chosen=next((rate for rate in rates if rate.chosen), None),
+            rejected_choice="" if wanted in keys else wanted,
+        ),
+    )
+
+
+def _offers(
+    facts: Facts, shipped: Sequence[LineFacts], contents: Money
+) -> tuple[ShippingOffer, ...]:
+    parcel = Parcel(
+        items=sum(line.quantity for line in shipped),
+        classes=frozenset(line.shipping_class for line in shipped),
+        weight=_weight(shipped),
+        value=contents,
+    )
+    return offers(facts.zones, facts.destination, parcel, facts.base, facts.currency, facts.rate)
+
+
+def _rate(offer: ShippingOffer, levy: Levy, chosen_key: str) -> QuotedRate:
+    currency = offer.cost.currency
+    due = levy if offer.method.taxable else NO_TAX
+    parts = exclusive(offer.cost.minor, due)
+    return QuotedRate(
+        key=offer.rate_key,
+        method_id=offer.method.kind.value,
+        instance_id=offer.method.instance_id,
+        label=offer.label,
+        cost=offer.cost,
+        tax=currency.money(sum(parts)),
+        chosen=offer.rate_key == chosen_key,
+        taxes=_applied(due, parts, currency),
+    )
+
+
+def _fees(
+    fees: Sequence[FeeFacts], levies: _Levies, exchange: Exchange, ledger: _Ledger
+) -> tuple[QuotedFee, ...]:
+    """Fees in the order given, charged to the ledger."""
+    quoted: dict[int, QuotedFee] = {}
+    # Those that add come first: what a negative fee may take does not depend on its place.
+    for index in sorted(range(len(fees)), key=lambda index: fees[index].amount.minor < 0):
+        fee = _fee(fees[index], levies, exchange, ledger)
+        ledger.charge(fee.amount, fee.taxes)
+        quoted[index] = fee
+    return tuple(quoted[index] for index in range(len(fees)))
+
+
+def _fee(fee: FeeFacts, levies: _Levies, exchange: Exchange, ledger: _Ledger) -> QuotedFee:
+    amount = exchange.convert(fee.amount).minor
+    levy = levies.due.get(fee.tax_class, NO_TAX) if fee.taxable else NO_TAX
+    parts = exclusive(amount, levy)
+    if amount < 0:
+        amount, parts = _limited(amount, parts, levy, ledger)
+    currency = exchange.currency
+    return QuotedFee(
+        id=fee.id,
+        name=fee.name,
+        amount=currency.money(amount),
+        tax=currency.money(sum(parts)),
+        taxable=fee.taxable,
+        tax_class=fee.tax_class,
+        taxes=_applied(levy, parts, currency),
+    )
+
+
+def _limited(
+    amount: int, parts: tuple[int, ...], levy: Levy, ledger: _Ledger
+) -> tuple[int, tuple[int, ...]]:
+    """A negative fee and its tax, cut down to what is due.
+
+    No rate gives back more than it has charged. A fee worth more than all that is due becomes
+    one worth just that, tax included, so that the total is zero.
+    """
+
+    def refundable(wanted: tuple[int, ...]) -> tuple[int, ...]:
+        charged = (ledger.by_rate.get(rate.id, 0) for rate in levy.rates)
+        return tuple(max(part, -most) for part, most in zip(wanted, charged, strict=True))
+
+    due = ledger.net + ledger.tax
+    parts = refundable(parts)
+    if amount + sum(parts) >= -due:
+        return amount, parts
+    parts = refundable(inclusive(-due, levy))
+    return max(amount, -due - sum(parts)), parts
+
+
+def _totals(
+    subtotal: Money,
+    contents: Money,
+    chosen: Iterable[QuotedRate],
+    fees: Iterable[QuotedFee],
+    taxes: Iterable[TaxTotal],
+) -> tuple[TotalLine, ...]:
+    """The rows as shown, signed; the last is the sum of those before it."""
+    rows = [TotalLine(TotalKind.SUBTOTAL, "subtotal", "Subtotal", subtotal)]
+    if contents != subtotal:
+        rows.append(TotalLine(TotalKind.DISCOUNT, "discount", "Discount", contents - subtotal))
+    rows += [TotalLine(TotalKind.FULFILMENT, rate.key, rate.label, rate.cost) for rate in chosen]
+    rows += [TotalLine(TotalKind.FEE, fee.id, fee.name, fee.amount) for fee in fees]
+    rows += [TotalLine(TotalKind.TAX, tax.rate.code, tax.rate.label, tax.amount) for tax in taxes]
+    total = _sum(subtotal, [row.amount for row in rows])
+    return (*rows, TotalLine(TotalKind.TOTAL, "total", "Total", total))
+
+
+def _weight(lines: Iterable[LineFacts]) -> Decimal:
+    """Of all units together; exact."""
+    weight = _NO_WEIGHT
+    for line in lines:
+        if line.weight:
+            weight = _EXACT.fma(line.weight, line.quantity, weight)
+    return weight

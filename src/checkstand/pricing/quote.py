@@ -1,0 +1,205 @@
+"""What the calculator takes and gives.
+
+Facts are everything that a total depends on; the same facts give the same cents. All amounts of
+a Quote are in its active currency. Unit prices, fees and shipping costs are converted from the base
+currency and rounded one by one, then summed (contract checkout.md 1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from checkstand.kit.money import Currency, Money
+from checkstand.kit.places import NOWHERE, Place
+from checkstand.shipping.model import Zone
+from checkstand.tax.model import TaxRate
+from checkstand.tax.rates import NO_RATES, TaxTable
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """One cart line. `unit_price` and `regular_price` are in the base currency, as entered:
+    with tax when the shop's prices include tax, without when they do not."""
+
+    key: str
+    product_id: int
+    quantity: int
+    unit_price: Money
+    regular_price: Money
+    taxable: bool
+    tax_class: str
+    needs_shipping: bool
+    shipping_class: str
+    weight: Decimal
+    """Of one unit, in the store's unit; 0 when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeeFacts:
+    """`amount` in the base currency, ex tax; negative is a discount."""
+
+    id: str
+    name: str
+    amount: Money
+    taxable: bool = False
+    tax_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaxRules:
+    """`base` is the store's own place: prices that include tax include its rates."""
+
+    enabled: bool
+    prices_include_tax: bool
+    table: TaxTable = NO_RATES
+    base: Place = NOWHERE
+    shipping_class: str = ""
+    """The tax class of shipping costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    base: Currency
+    currency: Currency
+    rate: Decimal
+    """Units of `currency` for one of `base`; 1 when they are the same."""
+    lines: tuple[LineFacts, ...]
+    tax: TaxRules
+    tax_place: Place
+    """Where tax is due. The caller has already put the store's place here if none is known."""
+    destination: Place
+    """Where the goods go; unknown = shipping cannot be calculated yet."""
+    zones: tuple[Zone, ...] = ()
+    shipping_enabled: bool = True
+    chosen_rates: Mapping[str, str] = field(default_factory=dict)
+    """Package id -> rate key that the shopper chose."""
+    fees: tuple[FeeFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedTax:
+    """What one rate came to on one amount."""
+
+    rate: TaxRate
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteLine:
+    """`subtotal` and `total` are ex tax, before and after discount. `unit_price` is as entered
+    (with tax when prices include tax), converted."""
+
+    key: str
+    product_id: int
+    quantity: int
+    unit_price: Money
+    regular_price: Money
+    subtotal: Money
+    subtotal_tax: Money
+    total: Money
+    tax: Money
+    taxes: tuple[AppliedTax, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedRate:
+    """A shipping rate on offer; `cost` ex tax."""
+
+    key: str
+    method_id: str
+    instance_id: int
+    label: str
+    cost: Money
+    tax: Money
+    chosen: bool
+    taxes: tuple[AppliedTax, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """Goods that travel together. `id` is `default` for the first package."""
+
+    id: str
+    name: str
+    line_keys: tuple[str, ...]
+    rates: tuple[QuotedRate, ...]
+    chosen: QuotedRate | None
+    rejected_choice: str = ""
+    """A rate key that was chosen and is not offered (any more): cleared, and reported here."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedFee:
+    id: str
+    name: str
+    amount: Money
+    tax: Money
+    taxable: bool
+    tax_class: str
+    taxes: tuple[AppliedTax, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaxTotal:
+    """The sum of one rate over lines, shipping and fees."""
+
+    rate: TaxRate
+    amount: Money
+    shipping_amount: Money
+
+
+class TotalKind(StrEnum):
+    SUBTOTAL = "subtotal"
+    DISCOUNT = "discount"
+    FULFILMENT = "fulfilment"
+    FEE = "fee"
+    TAX = "tax"
+    TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class TotalLine:
+    """One row of the totals, signed: all rows but the last sum to the last, the TOTAL."""
+
+    kind: TotalKind
+    code: str
+    label: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    currency: Currency
+    base: Currency
+    rate: Decimal
+    prices_include_tax: bool
+    lines: tuple[QuoteLine, ...]
+    packages: tuple[Package, ...]
+    fees: tuple[QuotedFee, ...]
+    taxes: tuple[TaxTotal, ...]
+    totals: tuple[TotalLine, ...]
+    subtotal: Money
+    subtotal_tax: Money
+    discount_total: Money
+    discount_tax: Money
+    contents_total: Money
+    contents_tax: Money
+    fee_total: Money
+    fee_tax: Money
+    shipping_total: Money
+    shipping_tax: Money
+    total: Money
+    total_tax: Money
+    needs_shipping: bool
+    has_destination: bool
+    weight: Decimal
+
+    @property
+    def needs_payment(self) -> bool:
+        return self.total.minor > 0
+
+    def line(self, key: str) -> QuoteLine:
+        return next(line for line in self.lines if line.key == key)

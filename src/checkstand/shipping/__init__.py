@@ -1,0 +1,1 @@
+"""Shipping: zones and methods from the settings, matched against a destination; pure."""
