@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, transactions, change notices, migrations, and the bundled server."""

@@ -1,0 +1,50 @@
+"""Listens for change notices, so that a server drops what it has cached when another changed it.
+
+Needs a direct connection (`database.listen_url` when pgbouncer stands in front of the rest).
+While it has none, caches still age out by themselves: being deaf is slow, not wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import asyncpg
+
+CHANNEL = "checkstand_changes"
+_LONGEST_PAUSE = 5.0
+_log = logging.getLogger(__name__)
+
+
+async def listen(url: str, forget: Mapping[str, Callable[[], None]]) -> None:
+    """Runs until cancelled. Calls `forget[topic]()` on each notice of a topic, and all of them
+    after every (re)connection, for what was said meanwhile."""
+    pause = 0.1
+    while True:
+        try:
+            connection = await asyncpg.connect(url, timeout=10)
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            _log.warning("cannot listen for changes (%s); next try in %.1f s", error, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            continue
+        pause = 0.1
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+        try:
+            await connection.add_listener(CHANNEL, lambda *notice: _heard(forget, str(notice[-1])))
+            for drop in forget.values():
+                drop()
+            await lost.wait()
+            _log.warning("the connection that listens for changes was lost; connecting again")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("listening for changes failed (%s)", error)
+        finally:
+            connection.terminate()
+
+
+def _heard(forget: Mapping[str, Callable[[], None]], topic: str) -> None:
+    drop = forget.get(topic)
+    if drop is not None:
+        drop()
