@@ -1,0 +1,1 @@
+"""Who buys, and where the goods go: addresses now, accounts and passwords beside them."""
