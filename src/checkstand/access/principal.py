@@ -1,0 +1,97 @@
+"""The caller of a use case, as far as it is known. Services authorise against this, so that no
+presenter (batch, another dialect) can get around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from checkstand.errors import AuthenticationFailed, MustSignIn, PermissionTooSmall
+
+
+class Permission(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read_write"
+
+    def covers(self, writing: bool) -> bool:
+        return self is Permission.READ_WRITE or (self is Permission.WRITE) == writing
+
+
+class Dialect(StrEnum):
+    """Which verb of the preview checkout processes (contract README 10)."""
+
+    REFERENCE = "reference"
+    TUTORIAL = "tutorial"
+
+
+class Role(StrEnum):
+    CUSTOMER = "customer"
+    SHOP_MANAGER = "shop_manager"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerKey:
+    """A key pair that a storefront presents. It never becomes the shopper (DECISIONS 3)."""
+
+    id: int
+    name: str
+    permission: Permission
+    dialect: Dialect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who signed in."""
+
+    id: int
+    username: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`cart_key` is what was sent ("" for none); `address` and `agent` tell strangers apart."""
+
+    cart_key: str = ""
+    key: ConsumerKey | None = None
+    account: Account | None = None
+    address: str = ""
+    agent: str = ""
+
+    @property
+    def own_cart_key(self) -> str:
+        """The key of the cart that this caller acts on: an account's is its id (contract cart.md
+        11.1). A guest who names an account's cart is refused with MustSignIn."""
+        if self.account is not None:
+            return str(self.account.id)
+        if self.cart_key.isdecimal():
+            raise MustSignIn
+        return self.cart_key
+
+    @property
+    def customer_id(self) -> int | None:
+        return self.account.id if self.account is not None else None
+
+    @property
+    def scope(self) -> str:
+        """Whose Idempotency-Key it is: the cart, and the consumer key that speaks for it; a
+        caller without a cart is told apart by where it calls from."""
+        if self.account is not None:
+            return f"account {self.account.id}"
+        spoken_for = f"key {self.key.id}, " if self.key is not None else ""
+        return spoken_for + (
+            f"cart {self.cart_key}" if self.cart_key else f"from {self.address} {self.agent}"
+        )
+
+    def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
+        """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""
+        if self.key is not None:
+            if not self.key.permission.covers(writing):
+                raise PermissionTooSmall
+        elif keys_required and self.account is None:
+            raise AuthenticationFailed(
+                "This route needs a consumer key: send consumer_key and consumer_secret, "
+                "or Basic credentials made of them."
+            )

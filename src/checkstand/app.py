@@ -1,0 +1,49 @@
+"""create_app(settings): routers, the outermost layer, the shop's life, error handlers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+import checkstand
+from checkstand.http import describe, problems
+from checkstand.http.cocart.preview import checkout
+from checkstand.http.cocart.v2 import cart
+from checkstand.http.edge import Edge
+from checkstand.settings import Settings, load
+from checkstand.wiring import open_shop
+
+
+def create_app(settings: Settings, **open_with: Any) -> FastAPI:
+    """The ASGI application of a shop. `open_with` goes to `wiring.open_shop` (clock, gateways)."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_shop(settings, **open_with) as shop:
+            app.state.shop = shop
+            yield
+
+    app = FastAPI(
+        title="Checkstand",
+        version=checkstand.__version__,
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+    )
+    problems.install(app)
+    describe.install(app)
+    app.include_router(cart.router)
+    app.include_router(checkout.router)
+    app.add_middleware(Edge, max_body=settings.server.max_body)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
+    return create_app(load())

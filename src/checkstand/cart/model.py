@@ -1,0 +1,177 @@
+"""The cart document. Verbs give a new cart; nothing here knows prices or the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from checkstand.customers.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """`key` is opaque and stable for the life of the line; CoCart calls it the item key."""
+
+    key: str
+    product_id: int
+    """The parent of a variation."""
+    variation_id: int
+    quantity: int
+    variation: Mapping[str, str] = field(default_factory=dict)
+    """attribute_… -> chosen option."""
+    item_data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sold_id(self) -> int:
+        """The product that is bought: the variation, or the product itself."""
+        return self.variation_id or self.product_id
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The total that the shopper last saw (DECISIONS 11)."""
+
+    currency: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    key: str
+    expires_at: datetime
+    version: int = 0
+    """0: not stored yet."""
+    customer_id: int | None = None
+    lines: tuple[CartLine, ...] = ()
+    removed: tuple[CartLine, ...] = ()
+    billing: Address = Address()
+    shipping: Address = Address()
+    """Empty: goods go to the billing address."""
+    currency: str = ""
+    """"" until one was chosen: the store's."""
+    payment_method: str = ""
+    chosen_rates: Mapping[str, str] = field(default_factory=dict)
+    """Package id -> rate key."""
+    shown: Shown | None = None
+    order_id: int | None = None
+    """The order that this document is becoming, or became when `placed_at` is set."""
+    placed_at: datetime | None = None
+    paying_until: datetime | None = None
+    """A payment for it is under way, at most until then: the document must not change."""
+
+    def line(self, key: str) -> CartLine | None:
+        return next((line for line in self.lines if line.key == key), None)
+
+    def removed_line(self, key: str) -> CartLine | None:
+        return next((line for line in self.removed if line.key == key), None)
+
+    def quantity_of(self, sold_id: int) -> int:
+        """How many of a product are in the cart, over all its lines."""
+        return sum(line.quantity for line in self.lines if line.sold_id == sold_id)
+
+    @property
+    def item_count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def destination(self) -> Address:
+        """Where the goods go."""
+        return self.shipping if self.shipping.has_destination else self.billing
+
+    @property
+    def ships_to(self) -> Address:
+        """The shipping address as shown: the billing one until another is given."""
+        return self.billing if self.shipping.is_empty else self.shipping
+
+    def put(self, line: CartLine) -> Cart:
+        """With `line` in the place of the one with its key, or at the end."""
+        if self.line(line.key) is None:
+            lines = (*self.lines, line)
+        else:
+            lines = tuple(line if old.key == line.key else old for old in self.lines)
+        removed = tuple(old for old in self.removed if old.key != line.key)
+        return replace(self, lines=lines, removed=removed)
+
+    def take_out(self, key: str) -> Cart:
+        """Without the line; it can be restored until the cart is cleared."""
+        gone = tuple(line for line in self.lines if line.key == key)
+        return replace(
+            self,
+            lines=tuple(line for line in self.lines if line.key != key),
+            removed=(*(old for old in self.removed if old.key != key), *gone),
+        )
+
+    def emptied(self, *, keep_removed: bool) -> Cart:
+        return replace(self, lines=(), removed=self.removed if keep_removed else ())
+
+    def reopened(self) -> Cart:
+        """A fresh document under the key of a cart that became an order."""
+        return Cart(
+            key=self.key,
+            expires_at=self.expires_at,
+            version=self.version,
+            customer_id=self.customer_id,
+            currency=self.currency,
+        )
+
+    def as_document(self) -> dict[str, Any]:
+        """What is stored as JSON."""
+        return {
+            "lines": [_line_document(line) for line in self.lines],
+            "removed": [_line_document(line) for line in self.removed],
+            "billing": self.billing.as_billing(),
+            "shipping": self.shipping.as_shipping(),
+            "currency": self.currency,
+            "payment_method": self.payment_method,
+            "chosen_rates": dict(self.chosen_rates),
+            "shown": [self.shown.currency, self.shown.minor] if self.shown else None,
+        }
+
+
+def from_document(
+    document: Mapping[str, Any],
+    *,
+    key: str,
+    version: int,
+    customer_id: int | None,
+    order_id: int | None,
+    placed_at: datetime | None,
+    paying_until: datetime | None,
+    expires_at: datetime,
+) -> Cart:
+    """The cart that `as_document` stored."""
+    shown = document.get("shown")
+    return Cart(
+        key=key,
+        expires_at=expires_at,
+        version=version,
+        customer_id=customer_id,
+        lines=tuple(_line(line) for line in document.get("lines", ())),
+        removed=tuple(_line(line) for line in document.get("removed", ())),
+        billing=Address(**document.get("billing", {})),
+        shipping=Address(**document.get("shipping", {})),
+        currency=document.get("currency", ""),
+        payment_method=document.get("payment_method", ""),
+        chosen_rates=document.get("chosen_rates", {}),
+        shown=Shown(shown[0], shown[1]) if shown else None,
+        order_id=order_id,
+        placed_at=placed_at,
+        paying_until=paying_until,
+    )
+
+
+def _line_document(line: CartLine) -> dict[str, Any]:
+    return {
+        "key": line.key,
+        "product_id": line.product_id,
+        "variation_id": line.variation_id,
+        "quantity": line.quantity,
+        "variation": dict(line.variation),
+        "item_data": dict(line.item_data),
+    }
+
+
+def _line(stored: Mapping[str, Any]) -> CartLine:
+    return CartLine(**stored)

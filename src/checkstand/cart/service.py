@@ -1,0 +1,444 @@
+"""The verbs on a cart. Each write is one short transaction under the cart's row lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from checkstand.access.principal import Caller
+from checkstand.cart import store, verbs
+from checkstand.cart.model import Cart, CartLine, Shown
+from checkstand.cart.queue import CartQueue
+from checkstand.cart.verbs import Choice
+from checkstand.cart.view import CartView, Notices, Scene, stock_ids, view
+from checkstand.catalog import variations
+from checkstand.catalog.model import Product, ProductType
+from checkstand.catalog.service import Catalogue
+from checkstand.customers import addresses
+from checkstand.customers.addresses import Address
+from checkstand.errors import (
+    CartCreationNotAllowed,
+    CartEmpty,
+    CartNotFound,
+    CartTotalsEmpty,
+    GroupedNothingChosen,
+    GroupedQuantityRequired,
+    InvalidProduct,
+    ItemNotInCart,
+    NoVariationFound,
+    ParentProductInvalid,
+    PaymentPending,
+    ProductIdRequired,
+    ServiceUnavailable,
+    UnknownProductId,
+)
+from checkstand.kit import ids
+from checkstand.kit.clock import Clock
+from checkstand.pricing.shop import ShopRules
+from checkstand.storage import idempotency
+from checkstand.storage.database import Connection, Database
+from checkstand.storage.idempotency import Ticket
+from checkstand.tax.service import TaxTables
+
+Change = Callable[[Cart, Scene], tuple[Cart, Notices]]
+
+
+@dataclass(frozen=True, slots=True)
+class CartLimits:
+    guest_life: timedelta = timedelta(hours=48)
+    customer_life: timedelta = timedelta(days=7)
+    max_lines: int = 100
+    turn_timeout: float = 25.0
+    """Seconds a write waits for another of the same cart."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """`id` is a product ID, a variation ID or a SKU."""
+
+    id: str
+    quantity: int = 1
+    variation: Mapping[str, str] = field(default_factory=dict)
+    item_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_document(cart: Cart) -> Cart:
+    """The document that a write works on. A cart that became an order starts anew; one whose
+    payment is under way, or was left open by a crash and is about to be finished, is refused with
+    PaymentPending (DECISIONS 15)."""
+    if cart.placed_at is not None:
+        return cart.reopened()
+    if cart.paying_until is not None:
+        raise PaymentPending
+    return cart
+
+
+@dataclass(frozen=True, slots=True)
+class CartService:
+    database: Database
+    catalogue: Catalogue
+    taxes: TaxTables
+    shop: ShopRules
+    clock: Clock
+    queue: CartQueue
+    limits: CartLimits
+
+    # --- reading -------------------------------------------------------------------------------
+
+    async def read(self, caller: Caller) -> CartView:
+        """The caller's cart; an empty one, that is not stored, when there is none."""
+        return await self.find(caller) or self._nothing(caller)
+
+    async def find(self, caller: Caller) -> CartView | None:
+        """The caller's cart in one statement, or None."""
+        key = caller.own_cart_key
+        if not key:
+            return None
+        now = self.clock.now()
+        async with self.database.acquire() as connection:
+            found = await store.find(connection, key, now)
+            if found.cart is None:
+                return None
+            scene = await self.scene(connection, found, found.cart, now)
+        return view(found.cart, scene, self.shop)
+
+    async def read_for_checkout(self, caller: Caller) -> CartView:
+        """As `find`; CartNotFound when there is no such cart."""
+        found = await self.find(caller)
+        if found is None:
+            raise CartNotFound
+        return found
+
+    async def item(self, caller: Caller, key: str) -> tuple[CartView, CartLine]:
+        """One line with the cart that it is in."""
+        seen = await self.read(caller)
+        line = seen.cart.line(key)
+        if line is None:
+            raise ItemNotInCart
+        return seen, line
+
+    async def totals(self, caller: Caller) -> CartView:
+        """The cart for its totals; CartTotalsEmpty when nothing was ever totalled."""
+        seen = await self.read(caller)
+        if not seen.cart.lines:
+            raise CartTotalsEmpty
+        return seen
+
+    def _nothing(self, caller: Caller) -> CartView:
+        now = self.clock.now()
+        key = str(caller.account.id) if caller.account else ""
+        cart = Cart(key=key, expires_at=self._expiry(caller, now))
+        return view(cart, Scene(now, {}, {}, self.taxes.latest), self.shop)
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def create(self, caller: Caller, ticket: Ticket | None = None) -> CartView:
+        """An empty cart under a new key."""
+        if caller.account is not None:
+            raise CartCreationNotAllowed
+        fresh = replace(caller, cart_key="")
+        return await self.change(fresh, lambda cart, _: (cart, {}), ticket)
+
+    async def add_items(
+        self,
+        caller: Caller,
+        items: Sequence[AddItem],
+        contact: Mapping[str, str],
+        ticket: Ticket | None = None,
+    ) -> tuple[CartView, list[str]]:
+        """All of the items, or none; says the keys of their lines. `contact` may hold an `email`
+        and a `phone` for the billing address; what is not well-formed there is left out."""
+        choices = [await self._choose(item) for item in items]
+
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            texts = []
+            for given, choice in choices:
+                available = scene.available(choice.product)
+                verbs.check_range(given, choice.quantity, scene.available(given))
+                if choice.product is not given:
+                    verbs.check_range(choice.product, choice.quantity, available)
+                cart = verbs.add(cart, choice, scene, self.limits.max_lines)
+                texts.append(f"{choice.quantity} × “{choice.product.name}” was added to your cart.")
+            return self._with_contact(cart, contact), {"success": texts}
+
+        products = {choice.product.id: choice.product for _, choice in choices}
+        products |= {given.id: given for given, _ in choices}
+        seen = await self.change(caller, change, ticket, products)
+        return seen, [choice.key for _, choice in choices]
+
+    async def add_group(
+        self,
+        caller: Caller,
+        group_id: str,
+        quantities: Mapping[str, int],
+        contact: Mapping[str, str],
+        ticket: Ticket | None = None,
+    ) -> tuple[CartView, list[str]]:
+        """Products of a grouped product; quantities of 0 are skipped."""
+        group = await self._product(group_id)
+        if group.type is not ProductType.GROUPED:
+            raise InvalidProduct("This product is not a group; add it with add-item.")
+        if not quantities:
+            raise GroupedQuantityRequired
+        chosen = [AddItem(child, count) for child, count in quantities.items() if count]
+        if not chosen:
+            raise GroupedNothingChosen
+        members = {str(child) for child in group.grouped_ids}
+        if any(item.id not in members for item in chosen):
+            raise InvalidProduct(f"Not all of these products belong to “{group.name}”.")
+        return await self.add_items(caller, chosen, contact, ticket)
+
+    async def set_quantity(
+        self, caller: Caller, key: str, quantity: int, ticket: Ticket | None = None
+    ) -> CartView:
+        """The line with another quantity; 0 takes it out."""
+
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            return verbs.set_quantity(cart, key, quantity, scene), {"success": ["Cart updated."]}
+
+        return await self.change(caller, change, ticket)
+
+    async def set_quantities(
+        self, caller: Caller, quantities: Mapping[str, int], ticket: Ticket | None = None
+    ) -> CartView:
+        """Each line with its quantity; keys that the cart does not have are skipped."""
+
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            if not cart.lines:
+                raise CartEmpty
+            said: Notices = {"success": ["Cart updated."]}
+            for key, quantity in quantities.items():
+                line = cart.line(key)
+                if line is None:
+                    continue
+                product = scene.products.get(line.sold_id)
+                if product and product.sold_individually and quantity > 1:
+                    said.setdefault("error", []).append(
+                        f"Only one “{product.name}” can be bought at a time."
+                    )
+                    continue
+                cart = verbs.set_quantity(cart, key, quantity, scene)
+            return cart, said
+
+        return await self.change(caller, change, ticket)
+
+    async def remove(self, caller: Caller, key: str, ticket: Ticket | None = None) -> CartView:
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            line = cart.line(key)
+            product = scene.products.get(line.sold_id) if line else None
+            name = f"“{product.name}”" if product else "The item"
+            return verbs.remove(cart, key), {"success": [f"{name} was removed from your cart."]}
+
+        return await self.change(caller, change, ticket)
+
+    async def remove_all(self, caller: Caller, ticket: Ticket | None = None) -> CartView:
+        """Every line out; they can be restored."""
+
+        def change(cart: Cart, _: Scene) -> tuple[Cart, Notices]:
+            for line in cart.lines:
+                cart = cart.take_out(line.key)
+            return cart, {"success": ["All items were removed from your cart."]}
+
+        return await self.change(caller, change, ticket)
+
+    async def restore(self, caller: Caller, key: str, ticket: Ticket | None = None) -> CartView:
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            restored = verbs.restore(cart, key, scene, self.limits.max_lines)
+            return restored, {"success": ["The item is in your cart again."]}
+
+        return await self.change(caller, change, ticket)
+
+    async def clear(
+        self, caller: Caller, *, keep_removed: bool = False, ticket: Ticket | None = None
+    ) -> CartView:
+        def change(cart: Cart, _: Scene) -> tuple[Cart, Notices]:
+            return cart.emptied(keep_removed=keep_removed), {"success": ["Your cart is cleared."]}
+
+        return await self.change(caller, change, ticket)
+
+    async def calculate(self, caller: Caller, ticket: Ticket | None = None) -> CartView:
+        """Works the totals out again and stores what was shown."""
+        if await self.find(caller) is None:
+            return self._nothing(caller)
+        return await self.change(caller, lambda cart, _: (cart, {}), ticket)
+
+    async def update_customer(
+        self,
+        caller: Caller,
+        billing: Mapping[str, str],
+        shipping: Mapping[str, str],
+        ticket: Ticket | None = None,
+    ) -> CartView:
+        """Merges address parts; what is not acceptable keeps its old value and is said."""
+
+        def change(cart: Cart, _: Scene) -> tuple[Cart, Notices]:
+            changed, refused = verbs.update_customer(cart, billing, shipping, self.shop.sell_to)
+            said: Notices = {"error": refused} if refused else {}
+            if changed != cart:
+                said["success"] = ["Your details are updated."]
+            return changed, said
+
+        return await self.change(caller, change, ticket)
+
+    # --- how a write goes ----------------------------------------------------------------------
+
+    async def change(
+        self,
+        caller: Caller,
+        change: Change,
+        ticket: Ticket | None,
+        products: Mapping[int, Product] | None = None,
+        *,
+        must_exist: bool = False,
+    ) -> CartView:
+        """The one way to change a cart: lock, replay or change, total, store, commit.
+
+        Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
+        """
+        wanted = products or {}
+        stock = [product.stock_id for product in wanted.values() if product.manages_stock]
+        key = caller.own_cart_key
+        async with (
+            self.queue.turn(key, self.limits.turn_timeout),
+            self.database.transaction() as connection,
+        ):
+            now = self.clock.now()
+            found = await store.lock(connection, key, now, stock)
+            if found.cart is None:
+                if must_exist:
+                    raise CartNotFound
+                await idempotency.serialise(connection, ticket)
+            await idempotency.replay(connection, ticket, now)
+            cart = open_document(found.cart) if found.cart else self._new(caller, now)
+            scene = await self.scene(connection, found, cart, now, wanted)
+            changed, notices = change(cart, scene)
+            seen = await self.store(connection, changed, scene, caller, notices)
+            await idempotency.remember(connection, ticket, seen, seen.cart.key, now)
+        return seen
+
+    async def store_shown(self, connection: Connection, cart: Cart, seen: CartView) -> None:
+        """Stores the total that is about to be shown for a locked cart, and nothing else."""
+        total = seen.quote.total
+        shown = Shown(total.currency.code, total.minor)
+        await store.save(
+            connection, replace(cart, shown=shown), stock_ids(cart, seen.scene.products)
+        )
+
+    async def store_paying(
+        self, connection: Connection, cart: Cart, seen: CartView, order_id: int, until: datetime
+    ) -> None:
+        """Marks a locked cart as becoming an order: its document stays as it is until then."""
+        total = seen.quote.total
+        paying = replace(
+            cart,
+            order_id=order_id,
+            paying_until=until,
+            shown=Shown(total.currency.code, total.minor),
+        )
+        await store.save(connection, paying, stock_ids(cart, seen.scene.products))
+
+    async def store(
+        self,
+        connection: Connection,
+        cart: Cart,
+        scene: Scene,
+        caller: Caller,
+        notices: Notices | None = None,
+    ) -> CartView:
+        """Totals a locked (or new) cart, stores it with the total that will be shown, and gives
+        the view of it. Expiry moves at most once an hour, so that a hot row stays small."""
+        expiry = self._expiry(caller, scene.now)
+        if expiry - cart.expires_at > timedelta(hours=1):
+            cart = replace(cart, expires_at=expiry)
+        seen = view(cart, scene, self.shop, notices)
+        shown = Shown(seen.quote.currency.code, seen.quote.total.minor)
+        cart = replace(seen.cart, shown=shown, version=cart.version + 1)
+        counted = stock_ids(cart, scene.products)
+        if cart.version > 1:
+            await store.save(connection, cart, counted)
+        elif not await store.insert(connection, cart, counted):
+            raise ServiceUnavailable(retry_after=1)  # two first requests of one account: again
+        return replace(seen, cart=cart)
+
+    async def scene(
+        self,
+        connection: Connection,
+        found: store.StoredCart,
+        cart: Cart,
+        now: datetime,
+        products: Mapping[int, Product] | None = None,
+        *,
+        fresh: bool = False,
+    ) -> Scene:
+        """The facts around the cart; `fresh` reads prices from the database, not the cache."""
+        wanted = {line.sold_id for line in (*cart.lines, *cart.removed)} - set(products or {})
+        known = await self._products(connection, wanted, fresh=fresh)
+        table = await self.taxes.at(connection, found.tax_revision)
+        return Scene(now, {**known, **(products or {})}, found.stock, table)
+
+    async def _products(
+        self, connection: Connection, wanted: Collection[int], *, fresh: bool
+    ) -> Mapping[int, Product]:
+        if not wanted:
+            return {}
+        if not fresh:
+            cached = self.catalogue.cached(wanted)
+            if cached is not None:
+                return cached
+        return await self.catalogue.fresh(connection, wanted)
+
+    def _new(self, caller: Caller, now: datetime) -> Cart:
+        key = str(caller.account.id) if caller.account else ids.cart_key()
+        return Cart(
+            key=key, expires_at=self._expiry(caller, now), customer_id=caller.customer_id
+        )
+
+    def _expiry(self, caller: Caller, now: datetime) -> datetime:
+        life = self.limits.customer_life if caller.account else self.limits.guest_life
+        return now + life
+
+    def _with_contact(self, cart: Cart, contact: Mapping[str, str]) -> Cart:
+        for part, value in contact.items():
+            tried = cart.billing.merged({part: value})
+            alone = Address().merged({part: value})
+            if not addresses.malformed(alone, "billing_address"):
+                cart = replace(cart, billing=tried)
+        return cart
+
+    # --- finding what to add ---------------------------------------------------------------------
+
+    async def _choose(self, item: AddItem) -> tuple[Product, Choice]:
+        """The product that was named, and what of it goes into the cart."""
+        given = await self._product(item.id)
+        verbs.check_type(given)
+        if given.type is ProductType.VARIABLE:
+            options = await self.catalogue.variations(given.id)
+            product, chosen = variations.match(given, options, item.variation)
+            verbs.check_type(product)
+        elif given.type is ProductType.VARIATION:
+            parent = (await self.catalogue.load([given.parent_id])).get(given.parent_id)
+            if parent is None:
+                raise ParentProductInvalid
+            product, chosen = given, variations.complete(parent, given, item.variation)
+        else:
+            product, chosen = given, {}
+        if product.price(self.clock.now()) is None and given.type is ProductType.VARIABLE:
+            raise NoVariationFound
+        return given, Choice(product, item.quantity, chosen, item.item_data)
+
+    async def _product(self, named: str) -> Product:
+        """By ID first when it is a number, then by SKU (contract cart.md 3)."""
+        named = named.strip()
+        if not named:
+            raise ProductIdRequired
+        numeric = named.isascii() and named.isdecimal() and len(named) <= 18
+        if numeric:
+            by_id = (await self.catalogue.load([int(named)])).get(int(named))
+            if by_id is not None:
+                return by_id
+        by_sku = await self.catalogue.by_sku(named)
+        if by_sku is not None:
+            return by_sku
+        raise InvalidProduct if numeric else UnknownProductId

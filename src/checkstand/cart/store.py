@@ -1,0 +1,129 @@
+"""All SQL about carts. A read is one statement, stock included; a write holds the row's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncpg import Record, UniqueViolationError
+
+from checkstand.cart.model import Cart, from_document
+from checkstand.storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCart:
+    """`stock`: product id -> units that this cart can still have, for products that keep count.
+    `tax_revision` moves when a tax rate changes."""
+
+    cart: Cart | None
+    stock: Mapping[int, int]
+    tax_revision: int
+
+
+# From `revisions`, so that there is a row, with the stock asked for, even when there is no cart.
+_FIND = """
+SELECT c.cart_key, c.version, c.customer_id, c.document, c.order_id, c.placed_at,
+    c.paying_until, c.expires_at,
+    CASE WHEN coalesce(c.stock_ids, '{}') = '{}' AND $3::bigint[] = '{}' THEN NULL
+         ELSE stock_available(coalesce(c.stock_ids, '{}') || $3::bigint[], c.order_id, $2)
+    END AS stock,
+    r.number AS tax_revision
+FROM revisions r
+LEFT JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2
+WHERE r.topic = 'tax'
+"""
+
+_LOCK = _FIND.replace(
+    "LEFT JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
+    "JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
+) + "FOR NO KEY UPDATE OF c"
+
+
+async def find(
+    connection: Connection, key: str, now: datetime, stock_ids: Sequence[int] = ()
+) -> StoredCart:
+    """The living cart with this key, and the stock of its lines and of `stock_ids`."""
+    row = await connection.fetchrow(_FIND, key, now, list(stock_ids))
+    assert row is not None, "the migration writes the tax revision"
+    return _stored(row)
+
+
+async def lock(
+    connection: Connection, key: str, now: datetime, stock_ids: Sequence[int] = ()
+) -> StoredCart:
+    """As `find`, with the row locked until the transaction ends. Stock and tax revision are those
+    from before a wait for the lock: good for showing, not for selling."""
+    row = await connection.fetchrow(_LOCK, key, now, list(stock_ids)) if key else None
+    return _stored(row) if row else await find(connection, "", now, stock_ids)
+
+
+async def insert(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> bool:
+    """Stores a new cart; False when another request made a cart under this key meanwhile."""
+    try:
+        await connection.execute(
+            "INSERT INTO carts (cart_key, customer_id, version, document, stock_ids, expires_at)"
+            " VALUES ($1, $2, 1, $3, $4, $5)",
+            cart.key,
+            cart.customer_id,
+            cart.as_document(),
+            list(stock_ids),
+            cart.expires_at,
+        )
+    except UniqueViolationError:
+        return False
+    return True
+
+
+async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> None:
+    """Stores the new state of a locked cart; its version moves by one."""
+    await connection.execute(
+        "UPDATE carts SET version = version + 1, document = $2, stock_ids = $3, order_id = $4,"
+        " placed_at = $5, paying_until = $6, expires_at = $7 WHERE cart_key = $1",
+        cart.key,
+        cart.as_document(),
+        list(stock_ids),
+        cart.order_id,
+        cart.placed_at,
+        cart.paying_until,
+        cart.expires_at,
+    )
+
+
+async def set_paying(connection: Connection, key: str, until: datetime) -> None:
+    """Renews how long a locked cart belongs to the payment under way."""
+    await connection.execute("UPDATE carts SET paying_until = $2 WHERE cart_key = $1", key, until)
+
+
+async def tax_revision(connection: Connection) -> int:
+    """The revision of the tax table at this moment."""
+    return int(await connection.fetchval("SELECT number FROM revisions WHERE topic = 'tax'"))
+
+
+async def delete_expired(connection: Connection, now: datetime, limit: int) -> int:
+    """Deletes up to `limit` carts whose time is over; says how many."""
+    done = await connection.execute(
+        "DELETE FROM carts WHERE cart_key IN (SELECT cart_key FROM carts WHERE expires_at <= $1"
+        " LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        now,
+        limit,
+    )
+    return int(done.split()[-1])
+
+
+def _stored(row: Record) -> StoredCart:
+    stock = {int(key): value for key, value in (row["stock"] or {}).items()}
+    if row["cart_key"] is None:
+        return StoredCart(None, stock, row["tax_revision"])
+    cart = from_document(
+        row["document"],
+        key=row["cart_key"],
+        version=row["version"],
+        customer_id=row["customer_id"],
+        order_id=row["order_id"],
+        placed_at=row["placed_at"],
+        paying_until=row["paying_until"],
+        expires_at=row["expires_at"],
+    )
+    return StoredCart(cart, stock, row["tax_revision"])

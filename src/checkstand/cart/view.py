@@ -1,0 +1,186 @@
+"""What a cart comes to: its document read against the catalogue, the stock and the shop's rules.
+
+Every answer about a cart or its checkout is made of a CartView, in whatever dialect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from checkstand.cart.model import Cart, CartLine
+from checkstand.catalog.model import Product, ProductType, StockStatus, TaxStatus
+from checkstand.customers.addresses import Address
+from checkstand.kit.money import Money
+from checkstand.kit.places import Place
+from checkstand.pricing import calculator
+from checkstand.pricing.quote import Facts, LineFacts, Quote, TaxRules
+from checkstand.pricing.shop import ShopRules
+from checkstand.tax.rates import TaxTable
+
+Notices = dict[str, list[str]]
+"""`success`, `error`, `notice` or `info` -> texts; only in the answer to the call that caused them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The facts around a cart at one moment."""
+
+    now: datetime
+    products: Mapping[int, Product]
+    stock: Mapping[int, int]
+    """Stock row -> units that this cart can have."""
+    table: TaxTable
+
+    def available(self, product: Product) -> int | None:
+        """Units that this cart can have of a product; None when it does not keep count."""
+        return self.stock.get(product.stock_id, 0) if product.manages_stock else None
+
+
+@dataclass(frozen=True, slots=True)
+class CartView:
+    cart: Cart
+    quote: Quote
+    scene: Scene
+    shop: ShopRules
+    notices: Notices = field(default_factory=dict)
+
+    def product(self, line: CartLine) -> Product:
+        return self.scene.products[line.sold_id]
+
+
+def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
+    """The cart as it stands. Lines whose product is gone are left out, with a notice."""
+    said: Notices = {kind: list(texts) for kind, texts in (notices or {}).items()}
+    kept = tuple(line for line in cart.lines if for_sale(scene.products.get(line.sold_id), scene.now))
+    if len(kept) < len(cart.lines):
+        cart = replace(cart, lines=kept)
+        said.setdefault("error", []).append(
+            "Something in your cart is not sold any more and was taken out."
+        )
+    for line in cart.lines:
+        warning = _stock_warning(scene.products[line.sold_id], cart, scene)
+        if warning:
+            said.setdefault("error", []).append(warning)
+    return CartView(cart, calculator.quote(facts(cart, scene, shop)), scene, shop, said)
+
+
+def for_sale(product: Product | None, now: datetime) -> bool:
+    """Whether a line of this product may be in a cart at all."""
+    return (
+        product is not None
+        and product.published
+        and product.parent_published
+        and product.type in (ProductType.SIMPLE, ProductType.VARIATION)
+        and product.price(now) is not None
+    )
+
+
+def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
+    """Everything that the cart's total depends on."""
+    currency, rate = shop.currency(cart.currency)
+    return Facts(
+        base=shop.base,
+        currency=currency,
+        rate=rate,
+        lines=tuple(
+            _line_facts(line, scene.products[line.sold_id], scene, shop) for line in cart.lines
+        ),
+        tax=TaxRules(
+            enabled=shop.tax_enabled,
+            prices_include_tax=shop.prices_include_tax,
+            table=scene.table,
+            base=shop.place,
+            shipping_class=shop.shipping_tax_class,
+        ),
+        tax_place=_tax_place(cart, shop),
+        destination=_place(cart.destination),
+        zones=shop.zones,
+        shipping_enabled=shop.shipping_enabled,
+        chosen_rates=cart.chosen_rates,
+    )
+
+
+def _line_facts(line: CartLine, product: Product, scene: Scene, shop: ShopRules) -> LineFacts:
+    price = product.price(scene.now)
+    assert price is not None, "a line that is not for sale never gets here"
+    regular = product.regular_price if product.regular_price is not None else price
+    return LineFacts(
+        key=line.key,
+        product_id=line.sold_id,
+        quantity=line.quantity,
+        unit_price=Money(price, shop.base),
+        regular_price=Money(regular, shop.base),
+        taxable=product.tax_status is TaxStatus.TAXABLE,
+        tax_class=product.tax_class,
+        needs_shipping=product.needs_shipping,
+        shipping_class=product.shipping_class,
+        weight=product.weight or Decimal(0),
+    )
+
+
+def _tax_place(cart: Cart, shop: ShopRules) -> Place:
+    if shop.tax_based_on == "store":
+        return shop.place
+    place = _place(cart.billing if shop.tax_based_on == "billing" else cart.destination)
+    return shop.place if not place.known and shop.tax_unknown_as_store else place
+
+
+def _place(address: Address) -> Place:
+    return Place(
+        country=address.country,
+        state=address.state,
+        postcode=address.postcode.upper(),
+        city=address.city.upper(),
+    )
+
+
+def _stock_warning(product: Product, cart: Cart, scene: Scene) -> str:
+    if product.allows_backorders:
+        return ""
+    available = scene.available(product)
+    if available is None:
+        gone = product.stock_status is StockStatus.OUT_OF_STOCK
+        return f"“{product.name}” has sold out." if gone else ""
+    if available <= 0:
+        return f"“{product.name}” has sold out."
+    if stock_wanted(cart, scene)[product.stock_id] > available:
+        return f"There are only {available} of “{product.name}” left."
+    return ""
+
+
+EMPTY_HASH = "No items in cart so no hash"
+"""The literal text of the contract for a cart without lines (cart.md 1.1)."""
+
+
+def cart_hash(seen: CartView) -> str:
+    """32 hex characters that change with lines, quantities or total, and not with the display
+    currency: prices enter it in the base currency (contract cart.md 12.1)."""
+    if not seen.cart.lines:
+        return EMPTY_HASH
+    parts = [
+        f"{line.key}:{line.quantity}:{seen.product(line).price(seen.scene.now)}"
+        for line in seen.cart.lines
+    ]
+    shipping = [package.chosen.key for package in seen.quote.packages if package.chosen]
+    text = "\n".join([*parts, *shipping])
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def stock_wanted(cart: Cart, scene: Scene) -> dict[int, int]:
+    """Stock row -> units that the cart asks of it; variations may share their parent's row."""
+    wanted: dict[int, int] = {}
+    for line in cart.lines:
+        product = scene.products[line.sold_id]
+        if product.manages_stock:
+            wanted[product.stock_id] = wanted.get(product.stock_id, 0) + line.quantity
+    return wanted
+
+
+def stock_ids(cart: Cart, products: Mapping[int, Product]) -> list[int]:
+    """The stock rows that the cart's lines count against."""
+    found = (products.get(line.sold_id) for line in cart.lines)
+    return sorted({product.stock_id for product in found if product and product.manages_stock})

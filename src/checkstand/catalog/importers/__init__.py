@@ -1,0 +1,1 @@
+"""Catalogues from elsewhere: read as streams, checked row by row, written in whole batches."""

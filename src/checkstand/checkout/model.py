@@ -1,0 +1,64 @@
+"""What a checkout is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from checkstand.orders.model import Order
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCommand:
+    """None leaves a thing as it is; "" takes a choice back; address parts are merged."""
+
+    billing: Mapping[str, str] | None = None
+    shipping: Mapping[str, str] | None = None
+    payment_method: str | None = None
+    shipping_method: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCommand:
+    """`payment` is the gateway's data, its spellings already one map. `expected_total`, in major
+    units, makes a client strict about what it saw."""
+
+    update: UpdateCommand = UpdateCommand()
+    use_different_billing: bool = True
+    payment: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    create_account: bool = False
+    customer_note: str = ""
+    expected_total: str | None = None
+
+
+class PaymentStatus(StrEnum):
+    SUCCESS = "success"
+    NOTHING_DUE = "no_payment_required"
+    FAILED = "failed"
+    NEEDS_ACTION = "requires_action"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What came of a process: the order, and how its payment stands."""
+
+    order: Order
+    status: PaymentStatus
+    message: str
+    redirect_url: str = ""
+    """Set when the shopper must go to the provider first."""
+    action_type: str = ""
+    action_data: Mapping[str, Any] = field(default_factory=dict)
+    attempt_id: str = ""
+    gateway_error: Mapping[str, Any] = field(default_factory=dict)
+
+
+def placed(order: Order) -> Placement:
+    """The answer for an order that was placed; the same however often it is asked for."""
+    if not order.needs_payment:
+        return Placement(order, PaymentStatus.NOTHING_DUE, "Your order is placed.")
+    return Placement(order, PaymentStatus.SUCCESS, "Thank you. Your order has been received.")

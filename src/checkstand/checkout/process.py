@@ -1,0 +1,320 @@
+"""From a cart to an order, exactly once.
+
+Transaction A freezes what is bought and opens an attempt; the gateway is asked with no
+transaction open; transaction B records what came of it. A process that dies in between leaves
+an attempt with a lease; whoever comes after the lease (the client again, or the housekeeping)
+asks the gateway about the same attempt and settles it. (DESIGN, "One purchase, one way down".)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from checkstand.access.principal import Caller
+from checkstand.cart import store as carts
+from checkstand.cart.model import Cart
+from checkstand.cart.service import CartService
+from checkstand.cart.view import CartView, cart_hash, view
+from checkstand.checkout import drafting
+from checkstand.checkout.model import PaymentStatus, Placement, ProcessCommand, placed
+from checkstand.checkout.settle import REPLAYED_FOR, settle
+from checkstand.checkout.update import for_process, required, updated
+from checkstand.errors import (
+    CartNotFound,
+    CheckoutInProgress,
+    CheckoutInvalid,
+    CheckstandError,
+    EmptyCart,
+    InsufficientStock,
+    PaymentFailed,
+    TotalsChanged,
+)
+from checkstand.kit import ids
+from checkstand.kit.money import Money
+from checkstand.orders import store as orders
+from checkstand.orders.model import Order
+from checkstand.payments import store as attempts
+from checkstand.payments.model import Attempt, AttemptState
+from checkstand.payments.service import Payments
+from checkstand.pricing.quote import Quote
+from checkstand.stock import store as stock
+from checkstand.stock.model import Shortage
+from checkstand.storage import idempotency
+from checkstand.storage.database import Connection
+from checkstand.storage.idempotency import Ticket
+
+_POLL = 0.05
+"""Seconds between two looks at a cart that another server process is charging."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Busy:
+    """Another process is charging the cart's attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """The total is not the one that was shown; the new one is stored."""
+
+    refusal: TotalsChanged
+
+
+_Opened = Placement | Attempt | _Busy | _Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    carts: CartService
+    payments: Payments
+    hold_for: timedelta
+    wait_seconds: float
+    strict_phone: bool
+
+    async def run(self, caller: Caller, command: ProcessCommand, ticket: Ticket | None) -> Placement:
+        """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
+        `wait_seconds`, without a connection. PaymentFailed when the gateway declines."""
+        key = caller.own_cart_key
+        give_up = time.monotonic() + self.wait_seconds
+        async with self.carts.queue.turn(key, self.wait_seconds):
+            while isinstance(opened := await self._open(key, command, ticket), _Busy):
+                if time.monotonic() > give_up:
+                    raise CheckoutInProgress
+                await asyncio.sleep(_POLL)
+            match opened:
+                case Placement():
+                    return opened
+                case _Moved():
+                    raise opened.refusal
+                case Attempt():
+                    return await self._charge(opened, key, command.payment, ticket)
+                case _:
+                    assert_never(opened)
+
+    async def finish_abandoned(self, limit: int = 20) -> int:
+        """Settles attempts that a crash or a lost answer left open; says how many."""
+        async with self.carts.database.acquire() as connection:
+            keys = await attempts.abandoned(connection, self.carts.clock.now(), limit)
+        for key in keys:
+            async with self.carts.queue.turn(key, self.wait_seconds):
+                opened = await self._reopen(key)
+                if isinstance(opened, Attempt):
+                    await self._charge(opened, key, {}, None)
+        return len(keys)
+
+    async def _charge(
+        self, attempt: Attempt, key: str, payment: Any, ticket: Ticket | None
+    ) -> Placement:
+        outcome = await self.payments.charge(attempt, payment)
+        async with self.carts.database.transaction() as connection:
+            now = self.carts.clock.now()
+            placement = await settle(connection, attempt, key, outcome, now)
+            if placement.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE):
+                await idempotency.remember(connection, ticket, placement, key, now)
+        if placement.status is PaymentStatus.FAILED:
+            raise PaymentFailed(
+                placement.message,
+                data={
+                    "error_type": "payment_error",
+                    "message": placement.message,
+                    "order_id": placement.order.id,
+                    "gateway_error": dict(placement.gateway_error),
+                },
+            )
+        return placement
+
+    async def _reopen(self, key: str) -> _Opened:
+        """An attempt whose lease has run out, claimed for this process."""
+        async with self.carts.database.transaction() as connection:
+            now = self.carts.clock.now()
+            found = await carts.lock(connection, key, now)
+            if found.cart is None or found.cart.placed_at is not None:
+                return _Busy()
+            return await self._unfinished(connection, found.cart, now) or _Busy()
+
+    async def _open(self, key: str, command: ProcessCommand, ticket: Ticket | None) -> _Opened:
+        """Transaction A."""
+        async with self.carts.database.transaction() as connection:
+            now = self.carts.clock.now()
+            found = await carts.lock(connection, key, now)
+            cart = found.cart
+            if cart is None:
+                raise CartNotFound
+            await idempotency.replay(connection, ticket, now)
+            if cart.placed_at is not None:
+                return await self._replayed(connection, cart, now)
+            unfinished = await self._unfinished(connection, cart, now)
+            if unfinished is not None:
+                return unfinished
+            if not cart.lines:
+                raise EmptyCart
+            # Read after the lock was had: a wait for it may have been long.
+            found = replace(found, tax_revision=await carts.tax_revision(connection))
+            scene = await self.carts.scene(connection, found, cart, now, fresh=True)
+            moved = await self._moved(connection, cart, view(cart, scene, self.carts.shop))
+            if moved is not None:
+                return moved
+            cart, seen = updated(
+                cart,
+                for_process(command),
+                scene,
+                self.carts.shop,
+                self.payments,
+                strict_phone=self.strict_phone,
+            )
+            _check_expected(command, seen)
+            problems = required(seen, self.payments)
+            if problems:
+                raise CheckoutInvalid(problems)
+            return await self._begin(connection, cart, seen, command, now)
+
+    async def _replayed(self, connection: Connection, cart: Cart, now: datetime) -> Placement:
+        if cart.placed_at is None or cart.order_id is None or now - cart.placed_at > REPLAYED_FOR:
+            raise EmptyCart
+        order = await orders.head(connection, cart.order_id)
+        if order is None:
+            raise CheckstandError(f"cart {cart.key} became an order that is not there")
+        return placed(order)
+
+    async def _unfinished(
+        self, connection: Connection, cart: Cart, now: datetime
+    ) -> Attempt | _Busy | None:
+        """The attempt that a payment under way left with this cart: somebody else's while its
+        lease lasts, ours after it."""
+        if cart.paying_until is None or cart.order_id is None:
+            return None
+        if cart.paying_until > now:
+            return _Busy()
+        order = await orders.head(connection, cart.order_id, lock=True)
+        if order is None:
+            return None
+        attempt = await attempts.live_attempt(connection, order.id, order.currency.exponent)
+        if attempt is None:
+            return None
+        until = now + timedelta(seconds=self.payments.lease_seconds(attempt.gateway))
+        await attempts.renew_lease(connection, attempt.id, until)
+        await carts.set_paying(connection, cart.key, until)
+        return replace(attempt, lease_until=until)
+
+    async def _moved(
+        self, connection: Connection, cart: Cart, seen: CartView
+    ) -> _Moved | None:
+        """Whether prices, taxes or rates changed since the total was shown (DECISIONS 11). What
+        the request itself changes is not in `seen` yet: that, the client knows."""
+        shown, fresh = cart.shown, seen.quote.total
+        if not seen.cart.lines:
+            raise EmptyCart("What was in the cart is not sold any more.")
+        if shown is None or (shown.currency, shown.minor) == (fresh.currency.code, fresh.minor):
+            return None
+        await self.carts.store_shown(connection, cart, seen)
+        return _Moved(totals_changed(seen.quote, Money(shown.minor, fresh.currency).decimal()))
+
+    async def _begin(
+        self,
+        connection: Connection,
+        cart: Cart,
+        seen: CartView,
+        command: ProcessCommand,
+        now: datetime,
+    ) -> Attempt:
+        """The order frozen, its stock held, the attempt open, the cart marked: all or nothing."""
+        gateway = self.payments.gateways[cart.payment_method if seen.quote.needs_payment else ""]
+        order = drafting.draft(
+            seen,
+            fingerprint=cart_hash(seen),
+            method_title=gateway.description.title,
+            note=command.customer_note,
+        )
+        order = await self._stored(connection, cart, order)
+        wants = drafting.wants(seen)
+        shortages = _unmanaged_shortages(seen)
+        if wants:
+            shortages += await stock.hold(connection, order.id, wants, now, now + self.hold_for)
+        if shortages:
+            raise _insufficient(seen, shortages)
+        until = now + timedelta(seconds=self.payments.lease_seconds(gateway.description.id))
+        attempt = Attempt(
+            id=ids.attempt_id(),
+            order_id=order.id,
+            gateway=gateway.description.id,
+            state=AttemptState.OPEN,
+            amount=order.total,
+            lease_until=until,
+        )
+        await attempts.open_attempt(connection, attempt, now)
+        await self.carts.store_paying(connection, cart, seen, order.id, until)
+        return attempt
+
+    async def _stored(self, connection: Connection, cart: Cart, order: Order) -> Order:
+        """A new order, or the unpaid one that the same cart contents opened before."""
+        if cart.order_id is None:
+            return await orders.insert(connection, order)
+        before = await orders.head(connection, cart.order_id, lock=True)
+        if before is None or before.fingerprint != order.fingerprint or not before.payable:
+            return await orders.insert(connection, order)
+        await stock.release(connection, before.id)
+        again = replace(order, id=before.id, number=before.number, order_key=before.order_key)
+        return await orders.rewrite(connection, again)
+
+
+def totals_changed(quote: Quote, previous: str) -> TotalsChanged:
+    """The refusal with what the total was and is, as decimal strings."""
+    flat = drafting.flat_totals(quote)
+    return TotalsChanged(
+        data={
+            "currency": quote.currency.code,
+            "previous_total": previous,
+            "total": quote.total.decimal(),
+            "cart_totals": {k: Money(v, quote.currency).decimal() for k, v in flat.items()},
+        }
+    )
+
+
+def _check_expected(command: ProcessCommand, seen: CartView) -> None:
+    if command.expected_total is None:
+        return
+    total = seen.quote.total
+    try:
+        expected = Money.of(command.expected_total, total.currency)
+    except ValueError:
+        expected = None
+    if expected != total:
+        raise totals_changed(seen.quote, command.expected_total[:40])
+
+
+def _unmanaged_shortages(seen: CartView) -> list[Shortage]:
+    """Products that keep no count and are marked as sold out."""
+    short = []
+    for line in seen.cart.lines:
+        product = seen.product(line)
+        if not product.manages_stock and product.sold_out:
+            short.append(Shortage(product.id, line.quantity, 0))
+    return short
+
+
+def _insufficient(seen: CartView, shortages: list[Shortage]) -> InsufficientStock:
+    """The refusal with one row for each line that is short (DECISIONS 18)."""
+    by_stock = {short.stock_id: short for short in shortages}
+    rows: list[dict[str, Any]] = []
+    names = []
+    for line in seen.cart.lines:
+        product = seen.product(line)
+        short = by_stock.get(product.stock_id if product.manages_stock else product.id)
+        if short is None:
+            continue
+        names.append(f"“{product.name}” ({short.available} left)")
+        rows.append(
+            {
+                "item_key": line.key,
+                "product_id": line.sold_id,
+                "requested": line.quantity,
+                "available": short.available,
+            }
+        )
+    return InsufficientStock(
+        f"Not enough in stock: {', '.join(names)}.",
+        data={"error_type": "validation_error", "stock_data": rows},
+    )

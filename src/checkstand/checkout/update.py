@@ -1,0 +1,180 @@
+"""Applying checkout data to a cart: all of it or none, with every problem at once (DECISIONS 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from checkstand.cart.model import Cart
+from checkstand.cart.view import CartView, Scene, view
+from checkstand.checkout.model import ProcessCommand, UpdateCommand
+from checkstand.customers import addresses
+from checkstand.customers.addresses import Address
+from checkstand.errors import CheckoutInvalid, PaymentMethodUnknown, Problem
+from checkstand.payments.service import Payments
+from checkstand.pricing.shop import ShopRules
+
+PACKAGE = "default"
+"""The one package that a single `shipping_method` chooses for."""
+
+
+def apply(
+    cart: Cart,
+    command: UpdateCommand,
+    shop: ShopRules,
+    payments: Payments,
+    *,
+    strict_phone: bool,
+) -> tuple[Cart, list[Problem]]:
+    """The cart with the command's parts in it, and what is wrong with them. A part that is not
+    given is not judged, so a fault that was there before never blocks an update of another."""
+    problems: list[Problem] = []
+    billing, shipping = cart.billing, cart.shipping
+    if command.billing is not None:
+        billing = addresses.normalised(billing.merged(command.billing))
+        problems += addresses.malformed(
+            billing, "billing_address", allowed_countries=shop.sell_to, strict_phone=strict_phone
+        )
+    if command.shipping is not None:
+        shipping = addresses.normalised(shipping.merged(command.shipping))
+        problems += addresses.malformed(
+            shipping, "shipping_address", allowed_countries=shop.sell_to, strict_phone=strict_phone
+        )
+    cart = replace(cart, billing=billing, shipping=shipping)
+    if command.currency is not None:
+        problem = shop.currency_problem(command.currency) if command.currency else None
+        problems += [problem] if problem else []
+        cart = cart if problem else replace(cart, currency=command.currency)
+    if command.payment_method is not None:
+        problem = method_problem(command.payment_method, payments)
+        problems += [problem] if problem else []
+        cart = cart if problem else replace(cart, payment_method=command.payment_method)
+    if command.shipping_method is not None:
+        chosen = {PACKAGE: command.shipping_method} if command.shipping_method else {}
+        cart = replace(cart, chosen_rates=chosen)
+    return cart, problems
+
+
+def method_problem(method: str, payments: Payments) -> Problem | None:
+    """What is wrong with choosing this gateway; nothing is wrong with choosing none."""
+    if not method:
+        return None
+    try:
+        payments.gateway(method)
+    except PaymentMethodUnknown as refusal:
+        return Problem(refusal.code, "payment_method", refusal.message)
+    return None
+
+
+def rate_problems(command: UpdateCommand, seen: CartView) -> list[Problem]:
+    """A shipping method that this very request chose and that is not offered is refused. One
+    chosen earlier that no longer fits is cleared, and said in a notice (see `settled_choice`)."""
+    if not command.shipping_method or not seen.quote.needs_shipping:
+        return []
+    package = next((package for package in seen.quote.packages if package.id == PACKAGE), None)
+    offered = [rate.key for rate in package.rates] if package else []
+    if command.shipping_method in offered:
+        return []
+    if not seen.quote.has_destination:
+        text = "Give the address first: which shipping methods there are depends on it."
+    elif offered:
+        text = f"This shipping method is not offered to that address; there are: {', '.join(offered)}."
+    else:
+        text = "We do not ship to that address."
+    return [Problem("cocart_invalid_shipping_method", "shipping_method", text)]
+
+
+def updated(
+    cart: Cart,
+    command: UpdateCommand,
+    scene: Scene,
+    shop: ShopRules,
+    payments: Payments,
+    *,
+    strict_phone: bool,
+) -> tuple[Cart, CartView]:
+    """The cart after the command and what it comes to; CheckoutInvalid with every problem."""
+    changed, problems = apply(cart, command, shop, payments, strict_phone=strict_phone)
+    seen = view(changed, scene, shop)
+    problems += rate_problems(command, seen)
+    if problems:
+        raise CheckoutInvalid(problems)
+    return settled_choice(changed, seen)
+
+
+def settled_choice(cart: Cart, seen: CartView) -> tuple[Cart, CartView]:
+    """Takes a choice back that is not offered any more, and says so."""
+    rejected = {package.id for package in seen.quote.packages if package.rejected_choice}
+    if not rejected:
+        return cart, seen
+    kept = {key: rate for key, rate in cart.chosen_rates.items() if key not in rejected}
+    cleared = replace(cart, chosen_rates=kept)
+    fresh = view(cleared, seen.scene, seen.shop)
+    fresh.notices.setdefault("notice", []).append(
+        "The shipping method that was chosen is not offered to this address; another one is set."
+    )
+    return cleared, fresh
+
+
+def for_process(command: ProcessCommand) -> UpdateCommand:
+    """The update part of a process, with one address used for both when that was asked for
+    (contract checkout.md 3: `use_different_billing`)."""
+    update = command.update
+    if command.use_different_billing:
+        return update
+    if update.shipping is not None:
+        billing = {**(update.billing or {}), **_given(update.shipping)}
+        return replace(update, billing=billing)
+    return replace(update, shipping=_cleared())
+
+
+def _given(parts: Mapping[str, str]) -> dict[str, str]:
+    """Parts that say something: e-mail and phone are only taken over when they are there."""
+    return {k: v for k, v in parts.items() if v or k not in ("email", "phone")}
+
+
+def _cleared() -> dict[str, str]:
+    return Address().as_shipping()
+
+
+def required(seen: CartView, payments: Payments) -> list[Problem]:
+    """What an order still needs: what the country requires, a way to ship, a way to pay."""
+    cart = seen.cart
+    problems = addresses.missing(cart.billing, "billing_address", needs_email=True)
+    if seen.quote.needs_shipping and not cart.shipping.is_empty:
+        problems += addresses.missing(cart.shipping, "shipping_address", needs_email=False)
+    if seen.quote.needs_shipping:
+        problems += _shipping_required(seen)
+    if seen.quote.needs_payment:
+        problems += _payment_required(seen, payments)
+    return problems
+
+
+def _shipping_required(seen: CartView) -> list[Problem]:
+    problems = []
+    for package in seen.quote.packages:
+        if package.chosen is not None:
+            continue
+        offered = ", ".join(rate.key for rate in package.rates)
+        text = (
+            f"Choose a shipping method: {offered}." if offered else "We do not ship to that address."
+        )
+        if not seen.quote.has_destination:
+            continue  # the missing country is said already
+        problems.append(Problem("cocart_shipping_method_required", "shipping_method", text))
+    return problems
+
+
+def _payment_required(seen: CartView, payments: Payments) -> list[Problem]:
+    packages = seen.quote.packages
+    chosen_rate = packages[0].chosen.key if packages and packages[0].chosen else None
+    offered = [description.id for description in payments.offered(chosen_rate)]
+    method = seen.cart.payment_method
+    if method in offered:
+        return []
+    names = ", ".join(offered) or "none at the moment"
+    if not method:
+        text = f"Choose a payment method; there are: {names}."
+        return [Problem("cocart_payment_method_required", "payment_method", text)]
+    text = f"This payment method is not offered with this shipping method; there are: {names}."
+    return [Problem("cocart_invalid_payment_method", "payment_method", text)]

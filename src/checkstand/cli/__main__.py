@@ -1,0 +1,5 @@
+"""`python -m checkstand.cli`."""
+
+from checkstand.cli import main
+
+main()

@@ -1,0 +1,276 @@
+"""`checkstand demo`: a shop to try, with its own PostgreSQL, in one command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import uvicorn
+
+from checkstand.access import credentials
+from checkstand.access.principal import Dialect, Permission, Role
+from checkstand.app import create_app
+from checkstand.catalog import store as catalog
+from checkstand.catalog.importers.woocommerce import import_products
+from checkstand.cli.demo_settings import demo_settings
+from checkstand.cli.serve import server_options
+from checkstand.cli.session import set_up_logging
+from checkstand.errors import AuthenticationFailed, ConfigurationError
+from checkstand.settings import Settings
+from checkstand.storage import migrate
+from checkstand.storage.database import Database, PoolOptions
+from checkstand.storage.embedded import EmbeddedPostgres
+from checkstand.tax.importer import import_rates
+from checkstand.wiring import base_currency
+
+ADMIN = "admin"
+_KEYS_FILE = "demo-keys.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKeys:
+    """What a visitor needs; kept in a 0600 file of the data folder, so that it stays the same."""
+
+    consumer_key: str
+    consumer_secret: str
+    tutorial_consumer_key: str
+    tutorial_consumer_secret: str
+    admin_username: str
+    admin_password: str
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("checkstand-demo"),
+    show_default=True,
+    help="Where the shop's data and keys are kept.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Written once requests are answered: address and keys as JSON.",
+)
+def demo(host: str, port: int, data_dir: Path, ready_file: Path | None) -> None:
+    """Starts PostgreSQL and a demo shop, and prints curl lines to try it.
+
+    Started again on the same folder, it keeps its data and its keys. Ctrl-C stops everything.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    listener = _listen(host, port)
+    base_url = _base_url(listener)
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        click.echo(f"Starting PostgreSQL in {data_dir} ...", err=True)
+        with EmbeddedPostgres(data_dir) as postgres:
+            settings = demo_settings(postgres.url, base_url)
+            set_up_logging(settings)
+            shop = asyncio.run(_prepare(settings, data_dir))
+
+            def announce() -> None:
+                if ready_file is not None:
+                    _write_private(ready_file, _ready(shop, base_url, postgres.url))
+                click.echo(_welcome(shop, base_url))
+
+            _serve(settings, listener, announce)
+    except OSError as error:
+        raise ConfigurationError(f"cannot use {data_dir}: {error}") from None
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+    finally:
+        listener.close()
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends the demo as Ctrl-C does: by unwinding, so that PostgreSQL is stopped too."""
+    raise KeyboardInterrupt
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The server's socket, taken before anything is started."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+        ) from None
+
+
+def _base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Calls `announce` once requests are answered."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def _serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+    options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
+    config = uvicorn.Config(create_app(settings), **options)
+    _Server(config, announce).run(sockets=[listener])
+
+
+@dataclass(frozen=True, slots=True)
+class _DemoShop:
+    keys: DemoKeys
+    products: list[tuple[int, str]]
+
+
+async def _prepare(settings: Settings, data_dir: Path) -> _DemoShop:
+    """Migrates, and seeds what is not there yet."""
+    await migrate.upgrade(settings.database.url)
+    database = await Database.open(settings.database.url, PoolOptions(min_size=1, max_size=3))
+    try:
+        async with database.acquire() as connection:
+            products = await catalog.list_products(connection, 1000)
+        if not products:
+            click.echo("Filling the shop ...", err=True)
+            with as_file(files("checkstand.ui.demo")) as folder:
+                await import_products(
+                    database, folder / "products.csv", base_currency(settings.store), None
+                )
+                await import_rates(database, folder / "tax_rates.csv")
+            async with database.acquire() as connection:
+                products = await catalog.list_products(connection, 1000)
+        return _DemoShop(await _keys(database, data_dir / _KEYS_FILE), products)
+    finally:
+        await database.close()
+
+
+async def _keys(database: Database, file: Path) -> DemoKeys:
+    """The keys of the file, when the database knows them; else new ones, in both."""
+    kept = _kept(file)
+    if kept is not None and await _still_good(database, kept):
+        return kept
+    password = secrets.token_urlsafe(12)
+    async with database.transaction() as connection:
+        reference = await credentials.create_key(
+            connection, "Demo storefront", Permission.READ_WRITE, None
+        )
+        tutorial = await credentials.create_key(
+            connection, "Demo storefront, tutorial dialect", Permission.READ_WRITE, Dialect.TUTORIAL
+        )
+        await credentials.create_account(
+            connection, ADMIN, "admin@demo.example", password, Role.ADMINISTRATOR
+        )
+        made = DemoKeys(
+            reference.consumer_key,
+            reference.consumer_secret,
+            tutorial.consumer_key,
+            tutorial.consumer_secret,
+            ADMIN,
+            password,
+        )
+        # Inside the transaction: keys that could not be written down are not made.
+        _write_private(file, asdict(made))
+    return made
+
+
+def _kept(file: Path) -> DemoKeys | None:
+    try:
+        return DemoKeys(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+async def _still_good(database: Database, kept: DemoKeys) -> bool:
+    verify = credentials.Credentials(database)
+    try:
+        await verify.consumer_key(kept.consumer_key, kept.consumer_secret)
+        await verify.consumer_key(kept.tutorial_consumer_key, kept.tutorial_consumer_secret)
+        await verify.account(kept.admin_username, kept.admin_password)
+    except AuthenticationFailed:
+        return False
+    return True
+
+
+def _ready(shop: _DemoShop, base_url: str, database_url: str) -> dict[str, Any]:
+    return {
+        "base_url": base_url,
+        **asdict(shop.keys),
+        "database_url": database_url,
+        "products": [{"id": id_, "name": name} for id_, name in shop.products],
+    }
+
+
+def _write_private(file: Path, content: dict[str, Any]) -> None:
+    """Writes JSON that only the owner can read, all of it or nothing."""
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w") as stream:  # mkstemp makes it 0600
+            json.dump(content, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _welcome(shop: _DemoShop, base_url: str) -> str:
+    keys = shop.keys
+    shirt = next((id_ for id_, name in shop.products if name == "Premium T-Shirt"), 1)
+    api = f"{base_url}/wp-json/cocart"
+    auth = f"consumer_key={keys.consumer_key}&consumer_secret={keys.consumer_secret}"
+    address = (
+        '{"first_name":"Ines","last_name":"Okafor","address_1":"8 Quarry Row","city":"Dunmore",'
+        '"state":"CA","postcode":"90011","country":"US","phone":"+13105550142",'
+        '"email":"ines@example.com"}'
+    )
+    return f"""
+The shop is open at {base_url}   (API description: {base_url}/docs)
+
+  consumer key, reference dialect (POST processes)   {keys.consumer_key}
+                                            secret   {keys.consumer_secret}
+  consumer key, tutorial dialect (PUT processes)     {keys.tutorial_consumer_key}
+                                            secret   {keys.tutorial_consumer_secret}
+  administrator   {keys.admin_username} / {keys.admin_password}
+
+Try it: add to cart, update the checkout, order (paste the lines one after another).
+
+CART_KEY=$(curl -s -X POST {api}/v2/cart/add-item -H 'Content-Type: application/json' \
+-d '{{"id":"{shirt}","quantity":"2"}}' | tee /dev/stderr | sed -n 's/.*"cart_key":"\\([^"]*\\)".*/\\1/p'); echo
+
+curl -s -X PUT '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
+-H 'Content-Type: application/json' \
+-d '{{"billing_address":{address},"shipping_method":"flat_rate:1","payment_method":"bacs"}}'; echo
+
+curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
+-H 'Content-Type: application/json' -d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
+
+Ctrl-C stops the shop; its data stays.
+"""
+
+

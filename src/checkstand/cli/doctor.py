@@ -1,0 +1,142 @@
+"""`checkstand doctor`: what is wrong with this installation, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from checkstand.access import store as access
+from checkstand.cli.session import configured
+from checkstand.errors import CheckstandError, ConfigurationError
+from checkstand.settings import Settings
+from checkstand.storage import migrate
+from checkstand.storage.database import Connection, Database, PoolOptions
+from checkstand.tax import store as tax
+from checkstand.wiring import gateways_of
+
+_OLDEST_POSTGRES = 140000
+_MOST_SKEW = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check. `fix` is empty when all is well; `fatal` when the shop cannot run like that."""
+
+    what: str
+    fix: str = ""
+    fatal: bool = True
+
+
+@click.command()
+def doctor() -> None:
+    """Checks settings, database, schema, clock and gateways. Exit code 1 when something is wrong."""
+    try:
+        settings = configured()
+    except ConfigurationError as error:
+        click.echo(f"✗ settings: {error}")
+        raise SystemExit(1) from None
+
+    async def run() -> bool:
+        healthy = True
+        async for finding in examine(settings):
+            mark = "✓" if not finding.fix else "✗" if finding.fatal else "!"
+            click.echo(f"{mark} {finding.what}")
+            if finding.fix:
+                click.echo(f"    {finding.fix}")
+            healthy = healthy and not (finding.fix and finding.fatal)
+        return healthy
+
+    if not asyncio.run(run()):
+        click.echo("Something has to be mended first.", err=True)
+        raise SystemExit(1)
+    click.echo("All is well.")
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, from the settings inwards; stops where the next check makes no sense."""
+    yield Finding(f"settings are valid; Python {sys.version.split()[0]}")
+    yield _gateways(settings)
+    yield _shipping(settings)
+    if not settings.database.url:
+        yield Finding(
+            "database: no address",
+            "Set database.url in checkstand.toml, or CHECKSTAND_DATABASE__URL.",
+        )
+        return
+    try:
+        database = await Database.open(settings.database.url, PoolOptions(min_size=0, max_size=2))
+    except CheckstandError as error:
+        yield Finding(f"database: {error}", "Check that it runs and that database.url is right.")
+        return
+    try:
+        async with database.acquire() as connection:
+            async for finding in _inside(settings, connection):
+                yield finding
+    finally:
+        await database.close()
+
+
+async def _inside(settings: Settings, connection: Connection) -> AsyncIterator[Finding]:
+    version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    old = "Upgrade to PostgreSQL 14 or newer." if version < _OLDEST_POSTGRES else ""
+    yield Finding(f"database: PostgreSQL {version // 10000}.{version % 10000}", old)
+    skew = (datetime.now(UTC) - await connection.fetchval("SELECT clock_timestamp()")).total_seconds()
+    late = "Set both machines' clocks by NTP: expiry and sale dates depend on them."
+    yield Finding(
+        f"clock: {abs(skew):.2f} s from the database's", late if abs(skew) > _MOST_SKEW else ""
+    )
+    current, head = await migrate.current(settings.database.url), migrate.head()
+    behind = "Run `checkstand db upgrade`." if current != head else ""
+    yield Finding(f"schema: {current or 'none'} (this version needs {head})", behind)
+    if behind:
+        return
+    async for finding in _contents(settings, connection):
+        yield finding
+
+
+async def _contents(settings: Settings, connection: Connection) -> AsyncIterator[Finding]:
+    keys = [key for key in await access.all_keys(connection) if key.revoked_at is None]
+    unusable = settings.checkout.access == "keys" and not keys
+    yield Finding(
+        f"consumer keys: {len(keys)} active",
+        "Checkout needs a consumer key: run `checkstand keys create --name storefront`."
+        if unusable
+        else "",
+        fatal=False,
+    )
+    rates = len(await tax.rates(connection)) if settings.tax.enabled else 0
+    yield Finding(
+        f"tax rates: {rates}" if settings.tax.enabled else "tax is off",
+        "No tax will be charged: run `checkstand tax import FILE`, or set tax.enabled = false."
+        if settings.tax.enabled and not rates
+        else "",
+        fatal=False,
+    )
+
+
+def _gateways(settings: Settings) -> Finding:
+    names = [name for name in gateways_of(settings) if name]
+    if names:
+        return Finding(f"gateways: {', '.join(names)}")
+    return Finding(
+        "gateways: none", "Switch one on, such as gateways.bacs.enabled = true.", fatal=False
+    )
+
+
+def _shipping(settings: Settings) -> Finding:
+    if not settings.shipping.enabled:
+        return Finding("shipping is off")
+    methods = sum(len(zone.methods) for zone in settings.shipping.zones)
+    if methods:
+        return Finding(f"shipping: {len(settings.shipping.zones)} zones, {methods} methods")
+    return Finding(
+        "shipping: no methods",
+        "Goods cannot be ordered: add a [[shipping.zones]] with methods, or set "
+        "shipping.enabled = false.",
+        fatal=False,
+    )

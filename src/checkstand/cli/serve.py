@@ -1,0 +1,44 @@
+"""`checkstand serve`: the server of a shop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+import uvicorn
+
+from checkstand.cli.session import configured, database_url
+from checkstand.settings import Settings
+from checkstand.wiring import check_schema
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; default: server.host.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; default: server.port.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; default: server.workers.")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serves the shop of the settings. The database must be at this version's schema."""
+    settings = configured()
+    asyncio.run(check_schema(database_url(settings)))
+    uvicorn.run(
+        "checkstand.app:from_environment",
+        factory=True,
+        host=host or settings.server.host,
+        port=port or settings.server.port,
+        workers=workers or settings.server.workers,
+        **server_options(settings),
+    )
+
+
+def server_options(settings: Settings) -> dict[str, object]:
+    """uvicorn's options. No access log: query strings carry secrets and cart keys."""
+    return {
+        "access_log": False,
+        "server_header": False,
+        "date_header": True,
+        "log_level": settings.log.level,
+        "timeout_keep_alive": settings.server.keep_alive,
+        "timeout_graceful_shutdown": settings.server.shutdown_grace,
+        "proxy_headers": False,
+        "h11_max_incomplete_event_size": 65_536,
+    }

@@ -1,0 +1,53 @@
+"""Building answers. Presenters make plain dicts; nothing is validated on the way out (tests do)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+JSON = "application/json; charset=UTF-8"
+PRIVATE: Mapping[str, str] = {
+    "Cache-Control": "no-store, private",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+"""Carts, checkouts and orders are nobody else's business, caches included."""
+
+
+def dump(body: Any) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
+
+
+def answer(request: Request, body: Any, headers: Mapping[str, str] = PRIVATE) -> Response:
+    """200 with `body` as JSON, cut down to `_fields` when the client asked for that."""
+    wanted = request.query_params.get("_fields")
+    if wanted and isinstance(body, (dict, list)):
+        body = selected(body, wanted)
+    return Response(dump(body), 200, dict(headers), JSON)
+
+
+def selected(body: Any, wanted: str) -> Any:
+    """Only the named members: a comma list of top-level or dotted names (contract README 4)."""
+    if isinstance(body, list):
+        return [selected(entry, wanted) for entry in body]
+    if not isinstance(body, dict):
+        return body
+    tree: dict[str, list[str]] = {}
+    for name in wanted.split(","):
+        head, _, rest = name.strip().partition(".")
+        if head:
+            tree.setdefault(head, []).append(rest)
+    return {
+        key: value if "" in tree[key] else selected(value, ",".join(tree[key]))
+        for key, value in body.items()
+        if key in tree
+    }
+
+
+def empty_as_list(value: Mapping[Any, Any]) -> Any:
+    """An associative value as the original serialises it: `[]` when it is empty (README 4)."""
+    return value or []

@@ -1,0 +1,1 @@
+"""`/wp-json/cocart/preview`: amounts are decimal strings."""

@@ -1,0 +1,293 @@
+"""The preview checkout in both dialects (contract README 10, DECISIONS 5 to 7).
+
+`reference`: POST processes, PUT updates. `tutorial`: POST updates, PUT processes. PATCH always
+updates. The dialect is the consumer key's, else the request header's, else the setting's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkstand.access.principal import Caller, Dialect
+from checkstand.cart.view import CartView
+from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
+from checkstand.customers.addresses import Address
+from checkstand.errors import ParameterInvalid, WrongVerb
+from checkstand.http.answers import answer, dump
+from checkstand.http.cocart.preview import present
+from checkstand.http.cocart.preview.schemas import (
+    AddressIn,
+    ContextIn,
+    ContextOut,
+    KeyValue,
+    PaymentMethodOut,
+    ProcessedOut,
+    ProcessIn,
+    ReceivedOut,
+    StateOut,
+    UpdatedOut,
+    UpdateIn,
+)
+from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.requests import CallerDep, JsonRoute, ShopDep, ticket
+from checkstand.wiring import Shop
+
+router = APIRouter(prefix="/wp-json/cocart/preview", route_class=JsonRoute)
+CHECKOUT = "/checkout"
+
+CartKeyQuery = Annotated[
+    str | None, Query(description="The cart key; the Cart-Key header wins over it.")
+]
+DialectHeader = Annotated[
+    str | None,
+    Header(
+        alias="Checkstand-Dialect",
+        description="`reference` (POST processes) or `tutorial` (PUT processes); the consumer key's "
+        "own dialect wins over it.",
+    ),
+]
+ConsumerKey = Annotated[str | None, Query(description="ck_…; or as Basic user name.")]
+ConsumerSecret = Annotated[str | None, Query(description="cs_…; or as Basic password.")]
+_PROCESS_NOTE = (
+    "Processing may take as long as the payment provider does: use a timeout of 60 s or more. "
+    "It is safe to send again: one cart gives one order."
+)
+
+
+@router.get(
+    CHECKOUT, tags=["checkout"], response_model=StateOut, responses=errors(*READING, 404)
+)
+async def read_checkout(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+    consumer_key: ConsumerKey = None,
+    consumer_secret: ConsumerSecret = None,
+) -> Response:
+    """The checkout as it stands."""
+    seen = await shop.checkout.state(caller)
+    return answer(request, present.state(seen, _offered(shop, seen), shop.profile))
+
+
+@router.patch(
+    CHECKOUT, tags=["checkout"], response_model=UpdatedOut, responses=errors(*WRITING, 404)
+)
+async def patch_checkout(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    body: UpdateIn | None = None,
+    cart_key: CartKeyQuery = None,
+    dialect: DialectHeader = None,
+) -> Response:
+    """Updates the checkout, in both dialects."""
+    spoken = _dialect(caller, shop, dialect)
+    return await _update(request, caller, shop, body or UpdateIn(), spoken)
+
+
+@router.post(
+    CHECKOUT,
+    tags=["checkout"],
+    response_model=ProcessedOut | UpdatedOut,
+    responses=errors(*WRITING, 404),
+    description=f"`reference`: orders the cart. `tutorial`: updates the checkout. {_PROCESS_NOTE}",
+)
+async def post_checkout(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    body: ProcessIn | None = None,
+    cart_key: CartKeyQuery = None,
+    dialect: DialectHeader = None,
+) -> Response:
+    spoken = _dialect(caller, shop, dialect)
+    verb = _process if spoken is Dialect.REFERENCE else _update
+    return await verb(request, caller, shop, body or ProcessIn(), spoken)
+
+
+@router.put(
+    CHECKOUT,
+    tags=["checkout"],
+    response_model=UpdatedOut | ProcessedOut,
+    responses=errors(*WRITING, 404),
+    description=f"`reference`: updates the checkout. `tutorial`: orders the cart. {_PROCESS_NOTE}",
+)
+async def put_checkout(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    body: ProcessIn | None = None,
+    cart_key: CartKeyQuery = None,
+    dialect: DialectHeader = None,
+) -> Response:
+    spoken = _dialect(caller, shop, dialect)
+    verb = _process if spoken is Dialect.TUTORIAL else _update
+    return await verb(request, caller, shop, body or ProcessIn(), spoken)
+
+
+@router.get(
+    "/checkout/payment-methods",
+    tags=["checkout"],
+    response_model=dict[str, PaymentMethodOut],
+    responses=errors(*READING, 404),
+)
+async def read_payment_methods(
+    request: Request, caller: CallerDep, shop: ShopDep, cart_key: CartKeyQuery = None
+) -> Response:
+    """The methods that this cart can be paid with, by id."""
+    return answer(request, present.methods(await shop.checkout.payment_methods(caller)))
+
+
+@router.post(
+    "/checkout/payment-context",
+    tags=["checkout"],
+    response_model=ContextOut,
+    responses=errors(*WRITING, 404),
+)
+async def create_payment_context(
+    body: ContextIn,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+) -> Response:
+    """What a storefront needs before it can collect a payment."""
+    gateway, seen = await shop.checkout.payment_context(caller, body.payment_method)
+    return answer(request, present.context(gateway, seen))
+
+
+@router.get(
+    "/order-received/{order_id}",
+    tags=["orders"],
+    response_model=ReceivedOut,
+    responses=errors(*READING, 404),
+)
+async def read_order_received(
+    order_id: int,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    order_key: Annotated[str, Query(max_length=100, description="The order's key.")],
+) -> Response:
+    """The confirmation of an order, for who has its key."""
+    order = await shop.orders.received(caller, order_id, order_key)
+    return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
+
+
+def _dialect(caller: Caller, shop: Shop, header: str | None) -> Dialect:
+    if caller.key is not None and caller.key.dialect is not None:
+        return caller.key.dialect
+    if header is None:
+        return Dialect(shop.profile.dialect)
+    try:
+        return Dialect(header.strip().lower())
+    except ValueError:
+        raise ParameterInvalid(
+            "Checkstand-Dialect is `reference` or `tutorial`.",
+            data={"params": {"Checkstand-Dialect": "is `reference` or `tutorial`"}},
+        ) from None
+
+
+async def _update(
+    request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
+) -> Response:
+    _refuse_payment(body, dialect)
+
+    def render(seen: CartView) -> dict[str, Any]:
+        return {
+            **present.state(seen, _offered(shop, seen), shop.profile),
+            "success": True,
+            "message": "Checkout data updated.",
+        }
+
+    once = await ticket(request, caller, "update checkout", _text(render))
+    seen = await shop.checkout.update(caller, _changes(body), once)
+    return answer(request, render(seen))
+
+
+async def _process(
+    request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
+) -> Response:
+    assert isinstance(body, ProcessIn)
+
+    def render(placement: Placement) -> dict[str, Any]:
+        return present.processed(placement, shop.profile)
+
+    once = await ticket(request, caller, "process checkout", _text(render))
+    expected = body.expected_total
+    command = ProcessCommand(
+        update=_changes(body),
+        use_different_billing=body.use_different_billing,
+        payment=payment_data(body),
+        create_account=body.create_account,
+        customer_note=body.customer_note or "",
+        expected_total=None if expected is None else str(expected),
+    )
+    return answer(request, render(await shop.checkout.process(caller, command, once)))
+
+
+def _text(render: Callable[[Any], Any]) -> Callable[[Any], str]:
+    return lambda result: dump(render(result)).decode()
+
+
+def _offered(shop: Shop, seen: CartView) -> Any:
+    packages = seen.quote.packages
+    chosen = packages[0].chosen.key if packages and packages[0].chosen else None
+    return shop.payments.offered(chosen)
+
+
+def _changes(body: UpdateIn) -> UpdateCommand:
+    """What was sent: not sent leaves as it is, null takes back."""
+    sent = body.model_fields_set
+
+    def text(name: str) -> str | None:
+        return (getattr(body, name) or "") if name in sent else None
+
+    return UpdateCommand(
+        billing=_address(body.billing_address, "billing_address" in sent),
+        shipping=_address(body.shipping_address, "shipping_address" in sent),
+        payment_method=text("payment_method"),
+        shipping_method=text("shipping_method"),
+        currency=text("currency"),
+    )
+
+
+def _address(given: AddressIn | None, sent: bool) -> dict[str, str] | None:
+    if given is not None:
+        return given.changes()
+    return Address().as_billing() if sent else None
+
+
+def _refuse_payment(body: UpdateIn, dialect: Dialect) -> None:
+    """An update with payment data was meant to process (DECISIONS 6)."""
+    found = [
+        name
+        for name in ("payment_data", "payment_method_data", "customer_password")
+        if getattr(body, name)
+    ]
+    if found:
+        verb = "POST" if dialect is Dialect.REFERENCE else "PUT"
+        raise WrongVerb(
+            f"This request updates the checkout and must not carry {', '.join(found)}. Send it with "
+            f"{verb} to order (dialect `{dialect}`; set by the consumer key, the "
+            "Checkstand-Dialect header or the setting checkout.dialect).",
+            data={"fields": found, "process_verb": verb, "dialect": dialect.value},
+        )
+
+
+def payment_data(body: UpdateIn) -> dict[str, Any]:
+    """The three spellings as one map: `payment_data` wins over `payment_method_data`, later list
+    entries over earlier ones (contract README 10.3)."""
+    merged: dict[str, Any] = {}
+    for given in (body.payment_method_data, body.payment_data):
+        if isinstance(given, dict):
+            merged |= given
+        elif given:
+            merged |= {pair.key: pair.value for pair in given if isinstance(pair, KeyValue)}
+    return merged

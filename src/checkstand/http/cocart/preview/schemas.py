@@ -1,0 +1,331 @@
+"""What preview checkout routes take and give (contract checkout.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+Part = Annotated[str | None, Field(max_length=500)]
+
+
+class AddressIn(_In):
+    """Any subset; null or "" takes a part back."""
+
+    first_name: Part = None
+    last_name: Part = None
+    company: Part = None
+    address_1: Part = None
+    address_2: Part = None
+    city: Part = None
+    state: Part = None
+    postcode: Part = None
+    country: Part = None
+    phone: Part = None
+    email: Part = None
+
+    def changes(self) -> dict[str, str]:
+        """The parts that were sent."""
+        return {part: getattr(self, part) or "" for part in self.model_fields_set}
+
+
+def _object(value: Any) -> Any:
+    """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
+    return {} if value == [] else value
+
+
+OptionalAddress = Annotated[
+    AddressIn | None, BeforeValidator(_object, json_schema_input_type=AddressIn | list[Any] | None)
+]
+Scalar = str | bool | int | float | None
+
+
+class KeyValue(_In):
+    key: Annotated[str, Field(max_length=200)]
+    value: Scalar
+
+
+PaymentData = Annotated[
+    dict[str, Any] | list[KeyValue] | None,
+    Field(description="An object, or a list of {key, value}.", max_length=100),
+]
+
+
+class UpdateIn(_In):
+    """Everything is optional. Keys that only processing knows are ignored, except payment data and
+    a password, which are refused: they belong to the verb that processes."""
+
+    billing_address: OptionalAddress = None
+    shipping_address: OptionalAddress = None
+    payment_method: str | None = Field(None, max_length=100)
+    shipping_method: str | None = Field(None, max_length=200, description="A rate key: `flat_rate:1`.")
+    currency: str | None = Field(None, max_length=20, description="ISO 4217; sticky once chosen.")
+    payment_data: PaymentData = None
+    payment_method_data: PaymentData = None
+    customer_password: str | None = Field(None, max_length=4096)
+
+
+class ProcessIn(UpdateIn):
+    """Orders the cart and takes the payment."""
+
+    use_different_billing: bool = Field(True, description="false: one address for both.")
+    create_account: bool = False
+    customer_note: str | None = Field(None, max_length=5000)
+    expected_total: str | int | float | None = Field(
+        None, description="Refuse with 409 when the total is another; major units."
+    )
+
+
+class ContextIn(_In):
+    payment_method: str = Field(max_length=100)
+
+
+class CurrencyOut(_Out):
+    code: str
+    symbol: str
+    base_currency: str
+    exchange_rate: float | None
+
+
+class BillingOut(_Out):
+    first_name: str
+    last_name: str
+    company: str
+    address_1: str
+    address_2: str
+    city: str
+    state: str
+    postcode: str
+    country: str
+    phone: str
+    email: str
+
+
+class ShippingAddressOut(_Out):
+    first_name: str
+    last_name: str
+    company: str
+    address_1: str
+    address_2: str
+    city: str
+    state: str
+    postcode: str
+    country: str
+
+
+class LineOut(_Out):
+    key: str
+    product_id: int
+    variation_id: int
+    quantity: int
+    product_name: str
+    product_title: str
+    product_price: str = Field(description="With symbol, for display.")
+    line_subtotal: str
+    line_total: str
+
+
+class TotalsOut(_Out):
+    subtotal: str
+    subtotal_tax: str
+    shipping_total: str
+    shipping_tax: str
+    discount_total: str
+    discount_tax: str
+    cart_contents_total: str
+    cart_contents_tax: str
+    fee_total: str
+    fee_tax: str
+    total: str
+    total_tax: str
+
+
+class RateOut(_Out):
+    id: str
+    label: str
+    cost: str
+    method_id: str
+    instance_id: str
+
+
+class GatewayConfigOut(_Out):
+    test_mode: bool
+    is_connected: bool
+    supports_tokenization: bool
+    supports_refunds: bool
+    supports_subscriptions: bool
+    requires_billing_address: bool
+
+
+class PaymentMethodOut(_Out):
+    id: str
+    title: str
+    description: str
+    enabled: bool
+    icon: str
+    supports: list[str]
+    has_fields: bool
+    order_button_text: str
+    method_title: str
+    method_description: str
+    saved_tokens: list[Any]
+    supports_save_payment: bool
+    config: GatewayConfigOut
+
+
+class SummaryTotals(_Out):
+    subtotal: str
+
+
+class SummaryItem(_Out):
+    item_key: str
+    name: str
+    quantity: int
+    price: str
+    totals: SummaryTotals
+
+
+class OrderSummary(_Out):
+    subtotal: str
+    discount_total: str
+    shipping_total: str
+    fee_total: str
+    total_tax: str
+    total: str
+
+
+class CustomerDataOut(_Out):
+    customer_id: int
+    billing_address: BillingOut
+    shipping_address: ShippingAddressOut
+
+
+class StateOut(_Out):
+    """The checkout as it stands. Amounts are decimal strings in the active currency."""
+
+    cart_key: str | None
+    cart_hash: str
+    currency: CurrencyOut
+    customer_id: int
+    billing_address: BillingOut
+    shipping_address: ShippingAddressOut
+    cart_contents: dict[str, LineOut]
+    cart_totals: TotalsOut
+    shipping_methods: dict[str, RateOut]
+    needs_payment: bool
+    needs_shipping: bool
+    payment_method: str
+    shipping_method: str = Field(description="The rate key that is chosen.")
+    payment_methods: dict[str, PaymentMethodOut]
+    customer_data: CustomerDataOut
+    cart: dict[str, SummaryItem]
+    totals: OrderSummary
+    coupons: list[Any]
+    id: str
+    notices: dict[str, list[str]] | list[Any]
+
+
+class UpdatedOut(StateOut):
+    """The state, and that it was updated."""
+
+    success: bool
+    message: str
+
+
+class PaymentResult(_Out):
+    payment_status: str
+    redirect_url: str
+    message: str
+    action_type: str | None = None
+    action_data: dict[str, Any] | None = None
+
+
+class ProcessedOut(_Out):
+    order_id: int
+    status: str
+    order_key: str
+    order_number: str
+    payment_result: PaymentResult
+    customer_id: int
+    billing_address: BillingOut
+    shipping_address: ShippingAddressOut
+    cart_key: str | None
+    attempt_id: str | None = None
+
+
+class ContextOut(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    gateway_id: str
+    title: str
+    cart_total: str
+    currency: str
+
+
+class OrderTotal(_Out):
+    key: str
+    label: str
+    value: str
+
+
+class OrderItemOut(_Out):
+    item_id: int
+    product_id: int
+    variation_id: int
+    product_name: str
+    product_title: str
+    product_type: str
+    product_image: str
+    sku: str
+    quantity: int
+    subtotal: str
+    total: str
+    purchase_note: str
+    refunded_qty: str
+    meta: str
+    link: str
+    meta_data: list[dict[str, Any]]
+
+
+class PayableMethod(_Out):
+    id: str
+    title: str
+    description: str
+    has_fields: bool
+
+
+class ReceivedOut(_Out):
+    order_id: int
+    order_number: str
+    order_key: str
+    status: str
+    status_name: str
+    date_created: str
+    date_paid: str | None
+    currency: str
+    total: str
+    subtotal: str
+    tax_total: str
+    shipping_total: str
+    discount_total: str
+    payment_method: str
+    payment_method_title: str
+    customer_id: int
+    customer_note: str
+    billing_address: BillingOut
+    shipping_address: ShippingAddressOut
+    items: list[OrderItemOut]
+    totals: list[OrderTotal]
+    needs_payment: bool
+    needs_shipping: bool
+    has_downloads: bool
+    download_url: str | None
+    available_payment_methods: list[PayableMethod]

@@ -1,0 +1,1 @@
+"""`/wp-json/cocart/v2`: amounts are minor units in strings."""

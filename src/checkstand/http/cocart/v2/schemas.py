@@ -1,0 +1,322 @@
+"""What v2 cart routes take and give, for validation on the way in and OpenAPI on both."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from checkstand.cart.verbs import MAX_QUANTITY
+from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+def _identifier(value: Any) -> Any:
+    """IDs come as numbers or as strings (sdk-expectations 7.5)."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _numeric(value: Any) -> Any:
+    """A quantity as text that looks like a number (contract README 3): 2, "2", 2.0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("must be a number, or a string with a number")
+    text = str(value).strip()
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("must be a number, or a string with a number") from None
+    if not number.is_finite() or len(text) > 30:
+        raise ValueError("must be a number, or a string with a number")
+    return text
+
+
+def _listed_object(value: Any) -> Any:
+    """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
+    return {} if value == [] or value is None else value
+
+
+Identifier = Annotated[
+    str,
+    BeforeValidator(_identifier, json_schema_input_type=str | int),
+    Field(max_length=200, description="Product ID, variation ID or SKU."),
+]
+Quantity = Annotated[
+    str,
+    BeforeValidator(_numeric, json_schema_input_type=str | int | float),
+    Field(description="A whole number, as number or string.", examples=["1"]),
+]
+Options = Annotated[
+    dict[str, Annotated[str, Field(max_length=200)]],
+    BeforeValidator(_listed_object, json_schema_input_type=dict[str, str] | list[Any]),
+    Field(max_length=50),
+]
+FreeData = Annotated[
+    dict[str, Any],
+    BeforeValidator(_listed_object, json_schema_input_type=dict[str, Any] | list[Any]),
+    Field(max_length=50),
+]
+
+
+def whole(quantity: str) -> int:
+    """The quantity as an integer: this shop sells whole units. Checks of the handler, after those
+    of the parameter (contract cart.md 3.1, rows 6 and 7)."""
+    try:
+        number = Decimal(quantity)
+    except InvalidOperation:
+        raise QuantityNotNumeric from None
+    if number != number.to_integral_value():
+        raise QuantityNotNumeric
+    if not 0 <= number <= MAX_QUANTITY:
+        raise QuantityOutOfRange(f"A quantity is between 0 and {MAX_QUANTITY}.")
+    return int(number)
+
+
+class AddItemIn(_In):
+    id: Identifier
+    quantity: Quantity = "1"
+    variation: Options = Field(default_factory=dict)
+    item_data: FreeData = Field(
+        default_factory=dict, description="Anything that makes the line distinct."
+    )
+    email: str | None = Field(None, max_length=320)
+    phone: str | None = Field(None, max_length=100)
+    price: str | int | float | None = Field(
+        None, description="Ignored: a price is never taken from a shopper."
+    )
+    return_item: bool = Field(False, description="Answer with the item instead of the cart.")
+
+
+class ListedItem(_In):
+    id: Identifier
+    quantity: Quantity = "1"
+    variation: Options = Field(default_factory=dict)
+    item_data: FreeData = Field(default_factory=dict)
+
+
+class AddItemsIn(_In):
+    """Either `items`, or a grouped product's `id` with a `quantity` for each of its products."""
+
+    items: list[ListedItem] | None = Field(None, max_length=100)
+    id: Identifier | None = None
+    quantity: (
+        Annotated[
+            dict[str, Quantity],
+            BeforeValidator(_listed_object, json_schema_input_type=dict[str, Any] | list[Any]),
+        ]
+        | None
+    ) = Field(None, description="Product ID -> quantity.")
+    email: str | None = Field(None, max_length=320)
+    phone: str | None = Field(None, max_length=100)
+    return_items: bool = Field(False, description="Answer with the items instead of the cart.")
+
+
+class UpdateItemIn(_In):
+    quantity: Annotated[
+        str | int | float,
+        Field(description="The new quantity; 0 takes the item out."),
+    ]
+    return_status: bool = False
+
+
+class RestoreItemIn(_In):
+    """A `quantity` makes it an update: older clients update with PUT (sdk-expectations 6)."""
+
+    quantity: str | int | float | None = None
+    return_item: bool = False
+
+
+class RemoveItemIn(_In):
+    return_status: bool = False
+
+
+class ClearIn(_In):
+    keep_removed_items: bool = False
+
+
+class CalculateIn(_In):
+    return_totals: bool = False
+
+
+class UpdateCartIn(BaseModel):
+    """`update-cart` sets quantities, `update-customer` merges address parts."""
+
+    model_config = ConfigDict(extra="allow")
+    namespace: str | None = Field(None, max_length=100)
+
+
+class CartCreated(_Out):
+    message: str
+    cart_key: str
+
+
+class QuantityStatus(_Out):
+    message: str
+    quantity: int
+
+
+class CurrencyOut(_Out):
+    currency_code: str
+    currency_symbol: str
+    currency_symbol_pos: str
+    currency_minor_unit: int
+    currency_decimal_separator: str
+    currency_thousand_separator: str
+    currency_prefix: str
+    currency_suffix: str
+
+
+class CustomerOut(_Out):
+    billing_address: dict[str, str]
+    shipping_address: dict[str, str]
+
+
+class ItemQuantity(_Out):
+    value: int
+    min_purchase: int
+    max_purchase: int = Field(description="-1: no limit.")
+    minimum: int
+    maximum: int
+    multiple_of: int
+    editable: bool
+
+
+class ItemTotals(_Out):
+    subtotal: str
+    subtotal_tax: str
+    total: str
+    tax: str
+
+
+class ItemMeta(_Out):
+    product_type: str
+    sku: str
+    dimensions: dict[str, str] | list[Any]
+    weight: str
+    variation: dict[str, str] | list[Any]
+
+
+class _ItemBase(_Out):
+    item_key: str
+    id: int
+    name: str
+    title: str
+    price: str = Field(description="Minor units.")
+    totals: ItemTotals
+    slug: str
+    meta: ItemMeta
+    backorders: str
+    cart_item_data: dict[str, Any] | list[Any]
+    featured_image: str
+
+
+class ItemOut(_ItemBase):
+    regular_price: str
+    on_sale: bool
+    quantity: ItemQuantity
+    extensions: dict[str, Any] | list[Any]
+
+
+class RemovedItemOut(_ItemBase):
+    quantity: int
+
+
+class RateOut(_Out):
+    key: str
+    method_id: str
+    instance_id: int
+    label: str
+    cost: str
+    html: str
+    taxes: str
+    tax: str
+    chosen_method: bool
+    meta_data: dict[str, str] | list[Any]
+
+
+class PackageOut(_Out):
+    package_name: str
+    rates: dict[str, RateOut] | list[Any]
+    package_details: str
+    index: int
+    chosen_method: str
+    formatted_destination: str
+
+
+class ShippingOut(_Out):
+    total_packages: int
+    show_package_details: bool
+    has_calculated_shipping: bool
+    packages: dict[str, PackageOut] | list[Any]
+
+
+class TotalsOut(_Out):
+    subtotal: str
+    subtotal_tax: str
+    fee_total: str
+    fee_tax: str
+    discount_total: str
+    discount_tax: str
+    shipping_total: str
+    shipping_tax: str
+    total: str
+    total_tax: str
+
+
+class EngineTotals(_Out):
+    subtotal: str
+    subtotal_tax: str
+    shipping_total: str
+    shipping_tax: str
+    shipping_taxes: dict[str, str] | list[Any]
+    discount_total: str
+    discount_tax: str
+    cart_contents_total: str
+    cart_contents_tax: str
+    cart_contents_taxes: dict[str, str] | list[Any]
+    fee_total: str
+    fee_tax: str
+    fee_taxes: dict[str, str] | list[Any]
+    total: str
+    total_tax: str
+
+
+class TaxOut(_Out):
+    name: str
+    price: str
+
+
+class FeeOut(_Out):
+    name: str
+    fee: str
+
+
+class CartOut(BaseModel):
+    """`fields` and `_fields` cut it down, so no member is always there; all are without them."""
+
+    model_config = ConfigDict(extra="forbid")
+    cart_hash: str = ""
+    cart_key: str = Field("", description='"" when there is no cart yet.')
+    currency: CurrencyOut = None  # type: ignore[assignment]
+    customer: CustomerOut = None  # type: ignore[assignment]
+    items: list[ItemOut] = []
+    item_count: int = 0
+    items_weight: str = "0"
+    coupons: list[Any] = []
+    needs_payment: bool = False
+    needs_shipping: bool = False
+    shipping: ShippingOut | list[Any] = []
+    fees: dict[str, FeeOut] | list[Any] = []
+    taxes: dict[str, TaxOut] | list[Any] = []
+    totals: TotalsOut = None  # type: ignore[assignment]
+    removed_items: list[RemovedItemOut] = []
+    cross_sells: list[Any] = []
+    notices: dict[str, list[str]] | list[Any] = []
+    extensions: dict[str, Any] | list[Any] = []

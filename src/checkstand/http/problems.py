@@ -1,0 +1,120 @@
+"""Every error in one envelope: {code, message, data: {status, …}} (contract README 4.1).
+
+Nothing of the input is repeated but the names of fields; faults of ours say nothing about us.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from checkstand.errors import (
+    CheckoutInvalid,
+    MethodNotAllowed,
+    NoSuchRoute,
+    ParameterInvalid,
+    ParameterMissing,
+    Refusal,
+    ServerFault,
+)
+from checkstand.http.answers import JSON, PRIVATE, dump
+from checkstand.storage.idempotency import Replay
+
+_log = logging.getLogger(__name__)
+
+
+def refusal_response(refusal: Refusal) -> Response:
+    """The envelope of a refusal."""
+    code = refusal.wire_code if isinstance(refusal, CheckoutInvalid) else refusal.code
+    data = {"status": refusal.status, **refusal.data}
+    headers = dict(PRIVATE)
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
+        data["retry_after"] = refusal.retry_after
+    body = {"code": code, "message": refusal.message, "data": data}
+    return Response(dump(body), refusal.status, headers, JSON)
+
+
+def install(app: FastAPI) -> None:
+    """Sets the handlers for refusals, framework errors, and what nobody expected."""
+
+    @app.exception_handler(Refusal)
+    async def _refused(request: Request, refusal: Refusal) -> Response:
+        return refusal_response(refusal)
+
+    @app.exception_handler(Replay)
+    async def _replayed(request: Request, replay: Replay) -> Response:
+        headers = {**PRIVATE, "Idempotency-Replayed": "true"}
+        if replay.cart_key and "/cart" in request.url.path:
+            headers |= {"Cart-Key": replay.cart_key, "CoCart-API-Cart-Key": replay.cart_key}
+        return Response(replay.response, 200, headers, JSON)
+
+    @app.exception_handler(RequestValidationError)
+    async def _malformed(request: Request, error: RequestValidationError) -> Response:
+        return refusal_response(parameter_refusal(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def _framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return refusal_response(NoSuchRoute())
+        if error.status_code == 405:
+            response = refusal_response(MethodNotAllowed())
+            allow = (error.headers or {}).get("Allow")
+            if allow:
+                response.headers["Allow"] = allow
+            return response
+        body = {
+            "code": "rest_error",
+            "message": "The request could not be read.",
+            "data": {"status": error.status_code},
+        }
+        return Response(dump(body), error.status_code, PRIVATE, JSON)
+
+    @app.exception_handler(Exception)
+    async def _fault(request: Request, error: Exception) -> Response:
+        # The server logs the traceback; the request id ties this answer to it.
+        _log.error("request %s failed", request.scope.get("state", {}).get("request_id"))
+        return refusal_response(ServerFault())
+
+
+def parameter_refusal(errors: Sequence[Any]) -> Refusal:
+    """What pydantic found, as the platform says it: names of what is missing, else what is wrong
+    with each field (contract README 4.1)."""
+    missing = [_name(error) for error in errors if error["type"] == "missing"]
+    if missing:
+        return ParameterMissing(
+            f"Missing parameter(s): {', '.join(missing)}.", data={"params": missing}
+        )
+    params: dict[str, str] = {}
+    details: dict[str, dict[str, str]] = {}
+    for error in errors:
+        name = _name(error)
+        params.setdefault(name, _explanation(error))
+        details.setdefault(name, {"code": "rest_invalid_type", "message": params[name]})
+    names = ", ".join(params)
+    return ParameterInvalid(
+        f"Invalid parameter(s): {names}.", data={"params": params, "details": details}
+    )
+
+
+def _name(error: Any) -> str:
+    """The dotted name of a field, without where it was sent; keys of ours only."""
+    parts = [str(part) for part in error["loc"][1:]] or ["body"]
+    return ".".join(part if len(part) <= 60 else part[:57] + "..." for part in parts[:6])
+
+
+def _explanation(error: Any) -> str:
+    """Pydantic's words, unless they repeat what was sent."""
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message if "input" not in error["type"] and len(message) <= 200 else "is not valid"
+
+
+def json_of(response: Response) -> Any:
+    return orjson.loads(bytes(response.body))

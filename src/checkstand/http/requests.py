@@ -1,0 +1,171 @@
+"""Reading requests: JSON bodies within bounds, and who is calling."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkstand.access.principal import Account, Caller, ConsumerKey
+from checkstand.errors import (
+    AuthenticationFailed,
+    BodyNotJson,
+    IdempotencyKeyMalformed,
+    ParameterInvalid,
+    TokenRefused,
+    UnsupportedMediaType,
+)
+from checkstand.storage.idempotency import Ticket
+from checkstand.wiring import Shop
+
+_MAX_DEPTH = 20
+_MAX_NODES = 20_000
+_NOT_IN_KEYS = re.compile(r"[^a-z0-9_-]")
+_CREDENTIALS = ("consumer_key", "consumer_secret", "cart_key")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        """The body: strict JSON (no NaN, no lone surrogate), nested at most 20 deep, without NUL."""
+        try:
+            parsed = orjson.loads(await self.body())
+        except orjson.JSONDecodeError:
+            raise BodyNotJson from None
+        _check_bounds(parsed)
+        return parsed
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is JSON, or absent; anything else is 415."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            request = _JsonRequest(request.scope, request.receive)
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind and kind != "application/json" and not kind.endswith("+json"):
+                if await request.body():
+                    raise UnsupportedMediaType
+            return await handle(request)
+
+        return handle_json
+
+
+def _check_bounds(parsed: Any) -> None:
+    """Refuses nesting bombs and NUL bytes, which no database text can hold."""
+    level: list[Any] = [parsed]
+    nodes = 0
+    for _ in range(_MAX_DEPTH):
+        deeper: list[Any] = []
+        for value in level:
+            if isinstance(value, str):
+                if "\0" in value:
+                    raise ParameterInvalid("Text must not contain NUL bytes.")
+            elif isinstance(value, dict):
+                deeper.extend(value.keys())
+                deeper.extend(value.values())
+            elif isinstance(value, list):
+                deeper.extend(value)
+        nodes += len(deeper)
+        if not deeper:
+            return
+        if nodes > _MAX_NODES:
+            raise ParameterInvalid("The body has too many values.")
+        level = deeper
+    raise ParameterInvalid(f"The body is nested deeper than {_MAX_DEPTH} levels.")
+
+
+def _shop(request: Request) -> Shop:
+    shop: Shop = request.app.state.shop
+    return shop
+
+
+ShopDep = Annotated[Shop, Depends(_shop)]
+
+
+async def _caller(request: Request, shop: ShopDep) -> Caller:
+    """Who is calling. Credentials that are sent must be right, also where none are needed."""
+    query = request.query_params
+    key: ConsumerKey | None = None
+    account: Account | None = None
+    consumer_key, secret = query.get("consumer_key"), query.get("consumer_secret")
+    if consumer_key is not None or secret is not None:
+        if not consumer_key or not secret:
+            raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
+        key = await shop.credentials.consumer_key(consumer_key, secret)
+    authorization = request.headers.get("authorization")
+    if authorization:
+        user, password = _basic(authorization)
+        if user.startswith("ck_"):
+            key = await shop.credentials.consumer_key(user, password)
+        else:
+            account = await shop.credentials.account(user, password)
+    return Caller(
+        cart_key=_cart_key(request),
+        key=key,
+        account=account,
+        address=request.client.host if request.client else "",
+        agent=request.headers.get("user-agent", "")[:200],
+    )
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def _basic(header: str) -> tuple[str, str]:
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        raise TokenRefused("This shop does not hand out tokens yet; sign in with Basic.")
+    if scheme.lower() != "basic":
+        raise AuthenticationFailed("Use Basic credentials.")
+    try:
+        user, separator, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise AuthenticationFailed("The Basic credentials cannot be read.") from None
+    if not separator or not user or not password or "\0" in user:
+        raise AuthenticationFailed("Send both a user name and a password.")
+    return user, password
+
+
+def _cart_key(request: Request) -> str:
+    """Both header spellings, then the query; cleaned as CoCart does (contract cart.md 11.1)."""
+    headers = request.headers
+    sent = (
+        headers.get("cart-key")
+        or headers.get("cocart-api-cart-key")
+        or request.query_params.get("cart_key")
+    )
+    if not sent:
+        return ""
+    # What is left of a key of other characters is still a key that was sent: "-" is nobody's.
+    return _NOT_IN_KEYS.sub("", sent.lower())[:42] or "-"
+
+
+async def ticket(
+    request: Request, caller: Caller, operation: str, render: Callable[[Any], str]
+) -> Ticket | None:
+    """The ticket of a request with an Idempotency-Key; None without."""
+    sent = request.headers.get("idempotency-key")
+    if sent is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(sent):
+        raise IdempotencyKeyMalformed
+    query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _CREDENTIALS)
+    said = repr((request.method, request.url.path, query)).encode() + await request.body()
+    return Ticket(
+        scope=f"{operation} by {caller.scope}",
+        key=sent,
+        fingerprint=hashlib.sha256(said).hexdigest(),
+        render=render,
+    )

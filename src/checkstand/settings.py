@@ -1,0 +1,370 @@
+"""The settings: `checkstand.toml`, then CHECKSTAND_* variables (nested by `__`) on top.
+
+Read once at start by wiring, app and cli only. Anything wrong is a ConfigurationError that names
+the key, the value and the fix. Secrets come by reference: `env:NAME` or `file:PATH`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from checkstand.errors import ConfigurationError
+from checkstand.kit.money import Currency, is_currency
+
+FILE_VARIABLE = "CHECKSTAND_CONFIG"
+DEFAULT_FILE = "checkstand.toml"
+
+
+def _resolved(value: Any) -> Any:
+    """The text behind `env:NAME` or `file:PATH`; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    kind, _, rest = value.partition(":")
+    if kind == "env":
+        found = os.environ.get(rest)
+        if found is None:
+            raise ValueError(f"the environment variable {rest} is not set; set it, or change the reference")
+        return found
+    if kind == "file":
+        try:
+            return Path(rest).expanduser().read_text().strip()
+        except OSError as error:
+            raise ValueError(f"cannot read {rest}: {error.strerror}; check the path and its rights") from None
+    return value
+
+
+def _currency_code(value: str) -> str:
+    if not is_currency(value):
+        near = get_close_matches(value.upper(), ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "CHF"), 1)
+        hint = f"did you mean {near[0]}?" if near else "use a code such as USD, EUR or JPY"
+        raise ValueError(f"is not an ISO 4217 currency code; {hint}")
+    return value
+
+
+def _country_code(value: str) -> str:
+    if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
+        raise ValueError("is not a country code; use two capital letters (ISO 3166-1), such as US")
+    return value
+
+
+def _state_code(value: str) -> str:
+    country, _, state = value.partition(":")
+    _country_code(country)
+    if not state:
+        raise ValueError("is not a state; write COUNTRY:STATE, such as US:CA")
+    return value
+
+
+Reference = Annotated[str, BeforeValidator(_resolved)]
+CurrencyCode = Annotated[str, AfterValidator(_currency_code)]
+CountryCode = Annotated[str, AfterValidator(_country_code)]
+StateCode = Annotated[str, AfterValidator(_state_code)]
+Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 12, allow_inf_nan=False)]
+"""A price in major units of the base currency."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    base_url: str = Field("", description="Public address of the shop, for links; empty: taken from host and port.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes of `checkstand serve`.")
+    keep_alive: int = Field(75, ge=1, le=3600, description="Seconds an idle client connection is kept: longer than a proxy's.")
+    shutdown_grace: int = Field(30, ge=1, le=600, description="Seconds that running requests get when the server stops.")
+    max_body: int = Field(1_048_576, ge=1024, le=8_388_608, description="Largest request body in bytes.")
+
+
+class DatabaseSettings(_Section):
+    url: Reference = Field("", description="PostgreSQL address; `env:NAME` or `file:PATH` for a secret one. Empty: `demo` starts its own server.")
+    listen_url: Reference = Field("", description="Direct address for change notices when `url` is a pgbouncer; empty: as `url`.")
+    pool_min: int = Field(2, ge=0, le=100, description="Connections kept open by each process.")
+    pool_max: int = Field(10, ge=1, le=500, description="Most connections of each process.")
+    connect_timeout: float = Field(10, gt=0, le=300, description="Seconds to wait for a new connection.")
+    acquire_timeout: float = Field(10, gt=0, le=300, description="Seconds a request waits for a free connection.")
+    statement_timeout: float = Field(15, gt=0, le=300, description="Seconds that one statement may take.")
+    lock_timeout: float = Field(10, gt=0, le=300, description="Seconds to wait for a row that another request holds.")
+    prepared_statements: bool = Field(True, description="False behind pgbouncer in transaction mode.")
+
+    @model_validator(mode="after")
+    def _sizes(self) -> DatabaseSettings:
+        if self.pool_min > self.pool_max:
+            raise ValueError("pool_min is larger than pool_max; lower pool_min or raise pool_max")
+        return self
+
+
+class StoreAddress(_Section):
+    address_1: str = ""
+    address_2: str = ""
+    city: str = ""
+    state: str = ""
+    postcode: str = ""
+    country: CountryCode = "US"
+
+
+class CurrencySettings(_Section):
+    rate: Decimal = Field(gt=0, le=Decimal(10) ** 9, allow_inf_nan=False, description="Units of this currency for one of the base currency.")
+    decimals: int | None = Field(None, ge=0, le=4, description="Decimals used; empty: ISO 4217's.")
+
+
+class StoreSettings(_Section):
+    name: str = Field("Checkstand shop", description="The shop's name.")
+    description: str = Field("", description="One line about the shop.")
+    address: StoreAddress = Field(StoreAddress(), description="Where the shop is.")
+    currency: CurrencyCode = Field("USD", description="The base currency: prices are kept in it.")
+    decimals: int | None = Field(None, ge=0, le=4, description="Decimals of the base currency; empty: ISO 4217's.")
+    currencies: dict[CurrencyCode, CurrencySettings] = Field({}, description="Further currencies by code, each with its rate.")
+    language: str = Field("en_US", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description="Language of amounts and dates.")
+    timezone: str = Field("UTC", description="The shop's time zone, for display dates.")
+    weight_unit: Literal["kg", "g", "lbs", "oz"] = Field("kg", description="Unit of product weights.")
+    dimension_unit: Literal["m", "cm", "mm", "in", "yd"] = Field("cm", description="Unit of product sizes.")
+    sell_to: tuple[CountryCode, ...] = Field((), description="Countries that may order; empty: all.")
+    order_received_url: str = Field(
+        "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
+        description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} are filled in.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StoreSettings:
+        if self.currency in self.currencies:
+            raise ValueError(f"currencies lists the base currency {self.currency}; remove it there")
+        for code, decimals in [
+            (self.currency, self.decimals),
+            *((code, further.decimals) for code, further in self.currencies.items()),
+        ]:
+            if decimals is not None and decimals > Currency.of(code).exponent:
+                raise ValueError(
+                    f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} cannot "
+                    "be charged; lower the decimals"
+                )
+        try:
+            self.order_received_url.format(base_url="", order_id=1, order_key="")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError(
+                "order_received_url may only use {base_url}, {order_id} and {order_key}"
+            ) from None
+        return self
+
+
+class TaxSettings(_Section):
+    enabled: bool = Field(True, description="Whether tax is charged at all. Rates are in the database: `checkstand tax import`.")
+    prices_include_tax: bool = Field(False, description="Whether catalogue prices are entered with tax.")
+    based_on: Literal["shipping", "billing", "store"] = Field("shipping", description="Whose address decides the rates.")
+    default_location: Literal["store", "none"] = Field("store", description="Where a shopper without an address is taken to be.")
+    shipping_class: str = Field("", description="Tax class of shipping costs; empty: standard.")
+
+
+class MethodSettings(_Section):
+    id: int = Field(ge=1, description="Number of the method, unique in the shop: `flat_rate:1`.")
+    kind: Literal["flat_rate", "free_shipping", "local_pickup"] = Field(description="What kind of method this is.")
+    title: str = Field("", description="What the shopper reads; empty: the kind's usual name.")
+    cost: Amount = Field(Decimal(0), description="Cost of an order, in major units of the base currency.")
+    cost_per_item: Amount = Field(Decimal(0), description="Added for each item.")
+    cost_per_class: dict[str, Amount] = Field({}, description="Added once for each shipping class in the order.")
+    minimum: Amount | None = Field(None, description="free_shipping: smallest subtotal that it is offered from.")
+    taxable: bool = Field(True, description="Whether tax is charged on the cost.")
+
+
+class ZoneSettings(_Section):
+    name: str = Field(description="The zone's name.")
+    countries: tuple[CountryCode, ...] = Field((), description="Countries of the zone; none of countries and states: everywhere.")
+    states: tuple[StateCode, ...] = Field((), description="States of the zone, as US:CA.")
+    postcodes: tuple[str, ...] = Field((), description="Narrows the zone: 90210, 902* or 90000...90999.")
+    methods: tuple[MethodSettings, ...] = Field((), description="What is offered there, in order.")
+
+
+class ShippingSettings(_Section):
+    enabled: bool = Field(True, description="Whether the shop ships at all.")
+    zones: tuple[ZoneSettings, ...] = Field((), description="Tried in order; the first that covers the address is used.")
+
+    @model_validator(mode="after")
+    def _unique(self) -> ShippingSettings:
+        seen: set[int] = set()
+        for zone in self.zones:
+            for method in zone.methods:
+                if method.id in seen:
+                    raise ValueError(f"the method id {method.id} is used twice; give each method its own")
+                seen.add(method.id)
+        return self
+
+
+class CheckoutSettings(_Section):
+    access: Literal["keys", "open"] = Field("keys", description="Whether checkout routes need a consumer key.")
+    dialect: Literal["reference", "tutorial"] = Field("reference", description="Which verb processes: POST (reference) or PUT (tutorial).")
+    guest_checkout: bool = Field(True, description="Whether orders are taken without an account.")
+    strict_phone: bool = Field(False, description="Refuse phone numbers that no network has.")
+    hold_minutes: int = Field(60, ge=1, le=10_080, description="Minutes that stock is kept for an order that is not paid.")
+    wait_seconds: float = Field(25, ge=0, le=300, description="Seconds that a second process of a cart waits for the first.")
+
+
+class CartSettings(_Section):
+    guest_hours: int = Field(48, ge=1, le=720, description="Hours until an untouched guest cart expires.")
+    customer_hours: int = Field(168, ge=1, le=720, description="Hours until a customer's untouched cart expires.")
+    max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+
+
+class OfflineGatewaySettings(_Section):
+    enabled: bool = Field(False, description="Whether shoppers can choose it.")
+    title: str = Field("", description="What the shopper reads; empty: the usual name.")
+    description: str = Field("", description="More about it, shown at checkout.")
+
+
+class CashOnDeliverySettings(OfflineGatewaySettings):
+    shipping_methods: tuple[str, ...] = Field((), description="Rate keys that it is restricted to; empty: all.")
+
+
+class GatewaySettings(_Section):
+    bacs: OfflineGatewaySettings = OfflineGatewaySettings()
+    cheque: OfflineGatewaySettings = OfflineGatewaySettings()
+    cod: CashOnDeliverySettings = CashOnDeliverySettings()
+
+
+class RateLimitSettings(_Section):
+    enabled: bool = Field(True, description="Accepted; limits are not part of this version yet.")
+
+
+class ProviderSettings(_Section):
+    timeout: float = Field(30, gt=0, le=300, description="Seconds that a payment provider gets to answer.")
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least serious messages that are logged.")
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHECKSTAND_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    store: StoreSettings = StoreSettings()
+    tax: TaxSettings = TaxSettings()
+    shipping: ShippingSettings = ShippingSettings()
+    checkout: CheckoutSettings = CheckoutSettings()
+    cart: CartSettings = CartSettings()
+    gateways: GatewaySettings = GatewaySettings()
+    rate_limits: RateLimitSettings = RateLimitSettings()
+    provider: ProviderSettings = ProviderSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file says (which arrives as init values)."""
+        return (EnvSettingsSource(settings_cls, env_prefix="CHECKSTAND_"), init_settings)
+
+
+def load(path: Path | None = None, **overrides: Any) -> Settings:
+    """The settings from `path`, else $CHECKSTAND_CONFIG, else ./checkstand.toml if it is there.
+
+    `overrides` are section dicts that a command sets itself; the environment wins over them.
+    """
+    file = path or _file_from_environment()
+    values = _merge(_read(file) if file else {}, overrides)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, str(file or "the environment"))) from None
+    except ValueError as error:  # a CHECKSTAND_* variable that should be JSON and is not
+        raise ConfigurationError(f"an environment variable cannot be read: {error}") from None
+
+
+def _file_from_environment() -> Path | None:
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(named)
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read {file}: {error.strerror}; check the path, or unset {FILE_VARIABLE}"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _merge(below, value) if both else value
+    return merged
+
+
+def _explain(error: ValidationError, source: str) -> str:
+    lines = [f"The settings ({source}) have {error.error_count()} problem(s):"]
+    for item in error.errors(include_url=False):
+        key = ".".join(str(part) for part in item["loc"])
+        variable = "CHECKSTAND_" + "__".join(str(part) for part in item["loc"]).upper()
+        lines.append(f"  {key} = {_shown(key, item['input'])}: {_fix(item, key)}")
+        lines.append(f"      (in the file under [{key.rpartition('.')[0]}], or as {variable})")
+    return "\n".join(lines)
+
+
+def _shown(key: str, value: Any) -> str:
+    """The value for a message; never one that may hold a password."""
+    if key.endswith("url") or isinstance(value, (dict, list, BaseModel)):
+        return "…"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _fix(item: Any, key: str) -> str:
+    if item["type"] == "extra_forbidden":
+        near = get_close_matches(key, _known_keys(), 1, 0.6)
+        return "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _known_keys() -> list[str]:
+    return [key for key, _, _ in every_setting()]
+
+
+def every_setting(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, Any, str]]:
+    """All settings as (dotted key, default, description), for the docs and their test."""
+    found: list[tuple[str, Any, str]] = []
+    for name, field in model.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, _Section) and not field.description:
+            found += every_setting(type(default), f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", default, field.description or ""))
+    return found

@@ -1,0 +1,83 @@
+"""All SQL about stock. Rows are locked in the order of their id, always after cart and order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from checkstand.stock.model import Shortage, Want
+from checkstand.storage.database import Connection
+
+_LOCK = "SELECT 1 FROM stock WHERE product_id = ANY($1) ORDER BY product_id FOR NO KEY UPDATE"
+
+# A statement of its own after the locks: only a fresh snapshot sees the holds of whoever had them.
+_HOLD = """
+WITH want AS (
+    SELECT w.product_id, w.quantity, w.may_exceed, s.quantity - coalesce((
+        SELECT sum(h.quantity) FROM stock_holds h
+        WHERE h.product_id = w.product_id AND h.expires_at > $5 AND h.order_id <> $1
+    ), 0) AS available
+    FROM unnest($2::bigint[], $3::bigint[], $4::boolean[]) AS w (product_id, quantity, may_exceed)
+    JOIN stock s USING (product_id)
+), short AS (
+    SELECT product_id, quantity, available FROM want WHERE quantity > available AND NOT may_exceed
+), kept AS (
+    INSERT INTO stock_holds AS held (order_id, product_id, quantity, expires_at)
+    SELECT $1, product_id, quantity, $6 FROM want WHERE NOT EXISTS (SELECT FROM short)
+    ON CONFLICT (order_id, product_id) DO UPDATE
+    SET quantity = excluded.quantity, expires_at = excluded.expires_at
+    RETURNING 1
+)
+SELECT product_id, quantity, available FROM short ORDER BY product_id
+"""
+
+_DROP_OTHERS = "DELETE FROM stock_holds WHERE order_id = $1 AND product_id <> ALL($2)"
+
+# The join lets a row be changed only once the ordered lock on it was had.
+_TAKE = """
+WITH locked AS (
+    SELECT product_id FROM stock
+    WHERE product_id IN (SELECT product_id FROM stock_holds WHERE order_id = $1)
+    ORDER BY product_id FOR NO KEY UPDATE
+), held AS (
+    DELETE FROM stock_holds WHERE order_id = $1 RETURNING product_id, quantity
+)
+UPDATE stock s SET quantity = s.quantity - held.quantity
+FROM locked JOIN held USING (product_id) WHERE s.product_id = locked.product_id
+"""
+
+
+async def hold(
+    connection: Connection, order_id: int, wants: Sequence[Want], now: datetime, until: datetime
+) -> list[Shortage]:
+    """Keeps all of `wants` for the order until then, or nothing at all and says what is short.
+
+    What the order held before is replaced; its own holds never stand in its way.
+    """
+    ids = sorted(want.stock_id for want in wants)
+    await connection.fetch(_LOCK, ids)
+    rows = await connection.fetch(
+        _HOLD,
+        order_id,
+        [want.stock_id for want in wants],
+        [want.quantity for want in wants],
+        [want.may_exceed for want in wants],
+        now,
+        until,
+    )
+    return [Shortage(row["product_id"], row["quantity"], max(0, row["available"])) for row in rows]
+
+
+async def drop_other_holds(connection: Connection, order_id: int, ids: Sequence[int]) -> None:
+    """Gives back what the order held of products that it does not want any more."""
+    await connection.execute(_DROP_OTHERS, order_id, list(ids))
+
+
+async def take(connection: Connection, order_id: int) -> None:
+    """Turns the order's holds into stock that is gone. Harmless when repeated."""
+    await connection.execute(_TAKE, order_id)
+
+
+async def release(connection: Connection, order_id: int) -> None:
+    """Gives the order's holds back."""
+    await connection.execute("DELETE FROM stock_holds WHERE order_id = $1", order_id)

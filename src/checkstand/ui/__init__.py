@@ -1,0 +1,1 @@
+"""Pages for people: the hosted checkout, the demo shop, the admin screens."""
