@@ -1,0 +1,177 @@
+"""Makers of things in a given state, for tests: products in the database, and a running shop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from checkstand.access import credentials
+from checkstand.access.principal import Dialect, Permission, Role
+from checkstand.app import create_app
+from checkstand.cli.demo_settings import demo_settings
+from checkstand.settings import Settings
+from checkstand.wiring import Shop
+
+V2 = "/wp-json/cocart/v2"
+PREVIEW = "/wp-json/cocart/preview"
+SHIRT = 1
+
+BILLING = {
+    "first_name": "Ines",
+    "last_name": "Okafor",
+    "address_1": "8 Quarry Row",
+    "city": "Dunmore",
+    "state": "CA",
+    "postcode": "90011",
+    "country": "US",
+    "phone": "+13105550142",
+    "email": "ines@example.com",
+}
+
+
+async def product(connection: Any, **columns: Any) -> int:
+    """A product row; simple, published, 19.99 unless said otherwise. `stock` makes it counted."""
+    stock = columns.pop("stock", None)
+    values = {"type": "simple", "name": "Premium T-Shirt", "regular_price": 1999, **columns}
+    if stock is not None:
+        values["manages_stock"] = True
+    if values["type"] != "variation":
+        values.setdefault("tax_status", "taxable")
+        values.setdefault("tax_class", "")
+        values.setdefault("shipping_class", "")
+    names = ", ".join(values)
+    marks = ", ".join(f"${i}" for i in range(1, len(values) + 1))
+    product_id = await connection.fetchval(
+        f"INSERT INTO products ({names}) VALUES ({marks}) RETURNING id", *values.values()
+    )
+    await connection.execute(
+        "SELECT setval(pg_get_serial_sequence('products', 'id'), greatest($1, 1))", product_id
+    )
+    if stock is not None:
+        await connection.execute(
+            "INSERT INTO stock (product_id, quantity) VALUES ($1, $2)", product_id, stock
+        )
+    return int(product_id)
+
+
+@dataclass
+class Storefront:
+    """A client of a running shop, with a consumer key and a cart of its own."""
+
+    http: httpx2.AsyncClient
+    shop: Shop
+    keys: dict[str, str]
+    tutorial: dict[str, str]
+    statements: list[str] = field(default_factory=list)
+    cart_key: str = ""
+
+    def another(self) -> Storefront:
+        """The same shop, another shopper."""
+        return Storefront(self.http, self.shop, self.keys, self.tutorial, self.statements)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        keys: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **query: Any,
+    ) -> httpx2.Response:
+        """A call with the shopper's cart key; checkout calls carry the consumer key as well."""
+        params: dict[str, Any] = dict(query)
+        if keys is not None:
+            params |= keys
+        elif "/checkout" in path:
+            params |= self.keys
+        sent = {**({"Cart-Key": self.cart_key} if self.cart_key else {}), **(headers or {})}
+        response = await self.http.request(method, path, json=body, params=params, headers=sent)
+        if response.headers.get("Cart-Key"):
+            self.cart_key = response.headers["Cart-Key"]
+        return response
+
+    async def add(self, product_id: int | str = SHIRT, quantity: Any = 1, **more: Any) -> httpx2.Response:
+        body = {"id": str(product_id), "quantity": str(quantity), **more}
+        return await self.call("POST", f"{V2}/cart/add-item", body)
+
+    async def state(self) -> dict[str, Any]:
+        response = await self.call("GET", f"{PREVIEW}/checkout")
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+    async def update(self, **body: Any) -> httpx2.Response:
+        return await self.call("PUT", f"{PREVIEW}/checkout", body)
+
+    async def process(self, headers: Mapping[str, str] | None = None, **body: Any) -> httpx2.Response:
+        return await self.call("POST", f"{PREVIEW}/checkout", body, headers=headers)
+
+    async def ready_to_order(self, product_id: int = SHIRT, quantity: int = 1) -> Storefront:
+        """With a cart, an address and a payment method."""
+        added = await self.add(product_id, quantity)
+        assert added.status_code == 200, added.text
+        updated = await self.update(billing_address=BILLING, payment_method="bacs")
+        assert updated.status_code == 200, updated.text
+        return self
+
+
+def shop_settings(database_url: str, **sections: Any) -> Settings:
+    """The demo shop's settings, with sections changed."""
+    settings = demo_settings(database_url, "http://shop.test")
+    for name, values in sections.items():
+        section = getattr(settings, name)
+        merged = section.model_validate({**section.model_dump(), **values})
+        settings = settings.model_copy(update={name: merged})
+    return settings
+
+
+@asynccontextmanager
+async def running(settings: Settings, **open_with: Any) -> AsyncIterator[Storefront]:
+    """A shop in this process, and a client of it. Its statements are recorded."""
+    statements: list[str] = []
+    app = create_app(settings, on_query=statements.append, **open_with)
+    async with app.router.lifespan_context(app):
+        shop: Shop = app.state.shop
+        async with shop.database.transaction() as connection:
+            reference = await credentials.create_key(connection, "test", Permission.READ_WRITE, None)
+            tutorial = await credentials.create_key(
+                connection, "tutorial", Permission.READ_WRITE, Dialect.TUTORIAL
+            )
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+            yield Storefront(
+                client,
+                shop,
+                {"consumer_key": reference.consumer_key, "consumer_secret": reference.consumer_secret},
+                {"consumer_key": tutorial.consumer_key, "consumer_secret": tutorial.consumer_secret},
+                statements,
+            )
+
+
+async def administrator(shop: Shop, password: str) -> int:
+    async with shop.database.transaction() as connection:
+        return await credentials.create_account(
+            connection, "admin", "admin@shop.example", password, Role.ADMINISTRATOR
+        )
+
+
+def sql_count(statements: list[str]) -> int:
+    """Statements without transaction control."""
+    control = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+    return sum(not text.strip().upper().startswith(control) for text in statements)
+
+
+async def execute(url: str, *statements: str) -> None:
+    """SQL on the database, as an operator would."""
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
