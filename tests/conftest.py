@@ -42,7 +42,9 @@ async def empty_database(postgres_url: str) -> str:
     """The address of the database, with every table empty."""
     connection = await asyncpg.connect(postgres_url)
     try:
-        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
         tables = ", ".join(row[0] for row in names if row[0] not in _KEPT)
         await connection.execute(
             f"TRUNCATE {tables} RESTART IDENTITY CASCADE;"

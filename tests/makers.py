@@ -96,7 +96,9 @@ class Storefront:
             self.cart_key = response.headers["Cart-Key"]
         return response
 
-    async def add(self, product_id: int | str = SHIRT, quantity: Any = 1, **more: Any) -> httpx2.Response:
+    async def add(
+        self, product_id: int | str = SHIRT, quantity: Any = 1, **more: Any
+    ) -> httpx2.Response:
         body = {"id": str(product_id), "quantity": str(quantity), **more}
         return await self.call("POST", f"{V2}/cart/add-item", body)
 
@@ -109,7 +111,9 @@ class Storefront:
     async def update(self, **body: Any) -> httpx2.Response:
         return await self.call("PUT", f"{PREVIEW}/checkout", body)
 
-    async def process(self, headers: Mapping[str, str] | None = None, **body: Any) -> httpx2.Response:
+    async def process(
+        self, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> httpx2.Response:
         return await self.call("POST", f"{PREVIEW}/checkout", body, headers=headers)
 
     async def ready_to_order(self, product_id: int = SHIRT, quantity: int = 1) -> Storefront:
@@ -139,7 +143,9 @@ async def running(settings: Settings, **open_with: Any) -> AsyncIterator[Storefr
     async with app.router.lifespan_context(app):
         shop: Shop = app.state.shop
         async with shop.database.transaction() as connection:
-            reference = await credentials.create_key(connection, "test", Permission.READ_WRITE, None)
+            reference = await credentials.create_key(
+                connection, "test", Permission.READ_WRITE, None
+            )
             tutorial = await credentials.create_key(
                 connection, "tutorial", Permission.READ_WRITE, Dialect.TUTORIAL
             )
@@ -148,8 +154,14 @@ async def running(settings: Settings, **open_with: Any) -> AsyncIterator[Storefr
             yield Storefront(
                 client,
                 shop,
-                {"consumer_key": reference.consumer_key, "consumer_secret": reference.consumer_secret},
-                {"consumer_key": tutorial.consumer_key, "consumer_secret": tutorial.consumer_secret},
+                {
+                    "consumer_key": reference.consumer_key,
+                    "consumer_secret": reference.consumer_secret,
+                },
+                {
+                    "consumer_key": tutorial.consumer_key,
+                    "consumer_secret": tutorial.consumer_secret,
+                },
                 statements,
             )
 

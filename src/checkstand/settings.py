@@ -44,19 +44,25 @@ def _resolved(value: Any) -> Any:
     if kind == "env":
         found = os.environ.get(rest)
         if found is None:
-            raise ValueError(f"the environment variable {rest} is not set; set it, or change the reference")
+            raise ValueError(
+                f"the environment variable {rest} is not set; set it, or change the reference"
+            )
         return found
     if kind == "file":
         try:
             return Path(rest).expanduser().read_text().strip()
         except OSError as error:
-            raise ValueError(f"cannot read {rest}: {error.strerror}; check the path and its rights") from None
+            raise ValueError(
+                f"cannot read {rest}: {error.strerror}; check the path and its rights"
+            ) from None
     return value
 
 
 def _currency_code(value: str) -> str:
     if not is_currency(value):
-        near = get_close_matches(value.upper(), ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "CHF"), 1)
+        near = get_close_matches(
+            value.upper(), ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "CHF"), 1
+        )
         hint = f"did you mean {near[0]}?" if near else "use a code such as USD, EUR or JPY"
         raise ValueError(f"is not an ISO 4217 currency code; {hint}")
     return value
@@ -91,23 +97,50 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    base_url: str = Field("", description="Public address of the shop, for links; empty: taken from host and port.")
+    base_url: str = Field(
+        "", description="Public address of the shop, for links; empty: taken from host and port."
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes of `checkstand serve`.")
-    keep_alive: int = Field(75, ge=1, le=3600, description="Seconds an idle client connection is kept: longer than a proxy's.")
-    shutdown_grace: int = Field(30, ge=1, le=600, description="Seconds that running requests get when the server stops.")
-    max_body: int = Field(1_048_576, ge=1024, le=8_388_608, description="Largest request body in bytes.")
+    keep_alive: int = Field(
+        75,
+        ge=1,
+        le=3600,
+        description="Seconds an idle client connection is kept: longer than a proxy's.",
+    )
+    shutdown_grace: int = Field(
+        30, ge=1, le=600, description="Seconds that running requests get when the server stops."
+    )
+    max_body: int = Field(
+        1_048_576, ge=1024, le=8_388_608, description="Largest request body in bytes."
+    )
 
 
 class DatabaseSettings(_Section):
-    url: Reference = Field("", description="PostgreSQL address; `env:NAME` or `file:PATH` for a secret one. Empty: `demo` starts its own server.")
-    listen_url: Reference = Field("", description="Direct address for change notices when `url` is a pgbouncer; empty: as `url`.")
+    url: Reference = Field(
+        "",
+        description="PostgreSQL address; `env:NAME` or `file:PATH` for a secret one. Empty: `demo` starts its own server.",
+    )
+    listen_url: Reference = Field(
+        "",
+        description="Direct address for change notices when `url` is a pgbouncer; empty: as `url`.",
+    )
     pool_min: int = Field(2, ge=0, le=100, description="Connections kept open by each process.")
     pool_max: int = Field(10, ge=1, le=500, description="Most connections of each process.")
-    connect_timeout: float = Field(10, gt=0, le=300, description="Seconds to wait for a new connection.")
-    acquire_timeout: float = Field(10, gt=0, le=300, description="Seconds a request waits for a free connection.")
-    statement_timeout: float = Field(15, gt=0, le=300, description="Seconds that one statement may take.")
-    lock_timeout: float = Field(10, gt=0, le=300, description="Seconds to wait for a row that another request holds.")
-    prepared_statements: bool = Field(True, description="False behind pgbouncer in transaction mode.")
+    connect_timeout: float = Field(
+        10, gt=0, le=300, description="Seconds to wait for a new connection."
+    )
+    acquire_timeout: float = Field(
+        10, gt=0, le=300, description="Seconds a request waits for a free connection."
+    )
+    statement_timeout: float = Field(
+        15, gt=0, le=300, description="Seconds that one statement may take."
+    )
+    lock_timeout: float = Field(
+        10, gt=0, le=300, description="Seconds to wait for a row that another request holds."
+    )
+    prepared_statements: bool = Field(
+        True, description="False behind pgbouncer in transaction mode."
+    )
 
     @model_validator(mode="after")
     def _sizes(self) -> DatabaseSettings:
@@ -126,7 +159,12 @@ class StoreAddress(_Section):
 
 
 class CurrencySettings(_Section):
-    rate: Decimal = Field(gt=0, le=Decimal(10) ** 9, allow_inf_nan=False, description="Units of this currency for one of the base currency.")
+    rate: Decimal = Field(
+        gt=0,
+        le=Decimal(10) ** 9,
+        allow_inf_nan=False,
+        description="Units of this currency for one of the base currency.",
+    )
     decimals: int | None = Field(None, ge=0, le=4, description="Decimals used; empty: ISO 4217's.")
 
 
@@ -135,13 +173,25 @@ class StoreSettings(_Section):
     description: str = Field("", description="One line about the shop.")
     address: StoreAddress = Field(StoreAddress(), description="Where the shop is.")
     currency: CurrencyCode = Field("USD", description="The base currency: prices are kept in it.")
-    decimals: int | None = Field(None, ge=0, le=4, description="Decimals of the base currency; empty: ISO 4217's.")
-    currencies: dict[CurrencyCode, CurrencySettings] = Field({}, description="Further currencies by code, each with its rate.")
-    language: str = Field("en_US", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description="Language of amounts and dates.")
+    decimals: int | None = Field(
+        None, ge=0, le=4, description="Decimals of the base currency; empty: ISO 4217's."
+    )
+    currencies: dict[CurrencyCode, CurrencySettings] = Field(
+        {}, description="Further currencies by code, each with its rate."
+    )
+    language: str = Field(
+        "en_US", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description="Language of amounts and dates."
+    )
     timezone: str = Field("UTC", description="The shop's time zone, for display dates.")
-    weight_unit: Literal["kg", "g", "lbs", "oz"] = Field("kg", description="Unit of product weights.")
-    dimension_unit: Literal["m", "cm", "mm", "in", "yd"] = Field("cm", description="Unit of product sizes.")
-    sell_to: tuple[CountryCode, ...] = Field((), description="Countries that may order; empty: all.")
+    weight_unit: Literal["kg", "g", "lbs", "oz"] = Field(
+        "kg", description="Unit of product weights."
+    )
+    dimension_unit: Literal["m", "cm", "mm", "in", "yd"] = Field(
+        "cm", description="Unit of product sizes."
+    )
+    sell_to: tuple[CountryCode, ...] = Field(
+        (), description="Countries that may order; empty: all."
+    )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
         description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} are filled in.",
@@ -170,35 +220,58 @@ class StoreSettings(_Section):
 
 
 class TaxSettings(_Section):
-    enabled: bool = Field(True, description="Whether tax is charged at all. Rates are in the database: `checkstand tax import`.")
-    prices_include_tax: bool = Field(False, description="Whether catalogue prices are entered with tax.")
-    based_on: Literal["shipping", "billing", "store"] = Field("shipping", description="Whose address decides the rates.")
-    default_location: Literal["store", "none"] = Field("store", description="Where a shopper without an address is taken to be.")
+    enabled: bool = Field(
+        True,
+        description="Whether tax is charged at all. Rates are in the database: `checkstand tax import`.",
+    )
+    prices_include_tax: bool = Field(
+        False, description="Whether catalogue prices are entered with tax."
+    )
+    based_on: Literal["shipping", "billing", "store"] = Field(
+        "shipping", description="Whose address decides the rates."
+    )
+    default_location: Literal["store", "none"] = Field(
+        "store", description="Where a shopper without an address is taken to be."
+    )
     shipping_class: str = Field("", description="Tax class of shipping costs; empty: standard.")
 
 
 class MethodSettings(_Section):
     id: int = Field(ge=1, description="Number of the method, unique in the shop: `flat_rate:1`.")
-    kind: Literal["flat_rate", "free_shipping", "local_pickup"] = Field(description="What kind of method this is.")
+    kind: Literal["flat_rate", "free_shipping", "local_pickup"] = Field(
+        description="What kind of method this is."
+    )
     title: str = Field("", description="What the shopper reads; empty: the kind's usual name.")
-    cost: Amount = Field(Decimal(0), description="Cost of an order, in major units of the base currency.")
+    cost: Amount = Field(
+        Decimal(0), description="Cost of an order, in major units of the base currency."
+    )
     cost_per_item: Amount = Field(Decimal(0), description="Added for each item.")
-    cost_per_class: dict[str, Amount] = Field({}, description="Added once for each shipping class in the order.")
-    minimum: Amount | None = Field(None, description="free_shipping: smallest subtotal that it is offered from.")
+    cost_per_class: dict[str, Amount] = Field(
+        {}, description="Added once for each shipping class in the order."
+    )
+    minimum: Amount | None = Field(
+        None, description="free_shipping: smallest subtotal that it is offered from."
+    )
     taxable: bool = Field(True, description="Whether tax is charged on the cost.")
 
 
 class ZoneSettings(_Section):
     name: str = Field(description="The zone's name.")
-    countries: tuple[CountryCode, ...] = Field((), description="Countries of the zone; none of countries and states: everywhere.")
+    countries: tuple[CountryCode, ...] = Field(
+        (), description="Countries of the zone; none of countries and states: everywhere."
+    )
     states: tuple[StateCode, ...] = Field((), description="States of the zone, as US:CA.")
-    postcodes: tuple[str, ...] = Field((), description="Narrows the zone: 90210, 902* or 90000...90999.")
+    postcodes: tuple[str, ...] = Field(
+        (), description="Narrows the zone: 90210, 902* or 90000...90999."
+    )
     methods: tuple[MethodSettings, ...] = Field((), description="What is offered there, in order.")
 
 
 class ShippingSettings(_Section):
     enabled: bool = Field(True, description="Whether the shop ships at all.")
-    zones: tuple[ZoneSettings, ...] = Field((), description="Tried in order; the first that covers the address is used.")
+    zones: tuple[ZoneSettings, ...] = Field(
+        (), description="Tried in order; the first that covers the address is used."
+    )
 
     @model_validator(mode="after")
     def _unique(self) -> ShippingSettings:
@@ -206,23 +279,37 @@ class ShippingSettings(_Section):
         for zone in self.zones:
             for method in zone.methods:
                 if method.id in seen:
-                    raise ValueError(f"the method id {method.id} is used twice; give each method its own")
+                    raise ValueError(
+                        f"the method id {method.id} is used twice; give each method its own"
+                    )
                 seen.add(method.id)
         return self
 
 
 class CheckoutSettings(_Section):
-    access: Literal["keys", "open"] = Field("keys", description="Whether checkout routes need a consumer key.")
-    dialect: Literal["reference", "tutorial"] = Field("reference", description="Which verb processes: POST (reference) or PUT (tutorial).")
+    access: Literal["keys", "open"] = Field(
+        "keys", description="Whether checkout routes need a consumer key."
+    )
+    dialect: Literal["reference", "tutorial"] = Field(
+        "reference", description="Which verb processes: POST (reference) or PUT (tutorial)."
+    )
     guest_checkout: bool = Field(True, description="Whether orders are taken without an account.")
     strict_phone: bool = Field(False, description="Refuse phone numbers that no network has.")
-    hold_minutes: int = Field(60, ge=1, le=10_080, description="Minutes that stock is kept for an order that is not paid.")
-    wait_seconds: float = Field(25, ge=0, le=300, description="Seconds that a second process of a cart waits for the first.")
+    hold_minutes: int = Field(
+        60, ge=1, le=10_080, description="Minutes that stock is kept for an order that is not paid."
+    )
+    wait_seconds: float = Field(
+        25, ge=0, le=300, description="Seconds that a second process of a cart waits for the first."
+    )
 
 
 class CartSettings(_Section):
-    guest_hours: int = Field(48, ge=1, le=720, description="Hours until an untouched guest cart expires.")
-    customer_hours: int = Field(168, ge=1, le=720, description="Hours until a customer's untouched cart expires.")
+    guest_hours: int = Field(
+        48, ge=1, le=720, description="Hours until an untouched guest cart expires."
+    )
+    customer_hours: int = Field(
+        168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
+    )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
 
 
@@ -233,7 +320,9 @@ class OfflineGatewaySettings(_Section):
 
 
 class CashOnDeliverySettings(OfflineGatewaySettings):
-    shipping_methods: tuple[str, ...] = Field((), description="Rate keys that it is restricted to; empty: all.")
+    shipping_methods: tuple[str, ...] = Field(
+        (), description="Rate keys that it is restricted to; empty: all."
+    )
 
 
 class GatewaySettings(_Section):
@@ -247,11 +336,15 @@ class RateLimitSettings(_Section):
 
 
 class ProviderSettings(_Section):
-    timeout: float = Field(30, gt=0, le=300, description="Seconds that a payment provider gets to answer.")
+    timeout: float = Field(
+        30, gt=0, le=300, description="Seconds that a payment provider gets to answer."
+    )
 
 
 class LogSettings(_Section):
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least serious messages that are logged.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least serious messages that are logged."
+    )
 
 
 class Settings(BaseSettings):
@@ -323,8 +416,9 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = _merge(below, value) if both else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merge(below, value)
+        merged[key] = value
     return merged
 
 
@@ -349,7 +443,9 @@ def _shown(key: str, value: Any) -> str:
 def _fix(item: Any, key: str) -> str:
     if item["type"] == "extra_forbidden":
         near = get_close_matches(key, _known_keys(), 1, 0.6)
-        return "there is no such setting" + (f"; did you mean {near[0]}?" if near else "; remove it")
+        return "there is no such setting" + (
+            f"; did you mean {near[0]}?" if near else "; remove it"
+        )
     message = str(item["msg"]).removeprefix("Value error, ")
     return message[0].lower() + message[1:]
 
@@ -358,7 +454,9 @@ def _known_keys() -> list[str]:
     return [key for key, _, _ in every_setting()]
 
 
-def every_setting(model: type[BaseModel] = Settings, prefix: str = "") -> list[tuple[str, Any, str]]:
+def every_setting(
+    model: type[BaseModel] = Settings, prefix: str = ""
+) -> list[tuple[str, Any, str]]:
     """All settings as (dotted key, default, description), for the docs and their test."""
     found: list[tuple[str, Any, str]] = []
     for name, field in model.model_fields.items():

@@ -74,7 +74,10 @@ async def test_order(
     cart_key = storefront.cart_key
     keys = storefront.keys if dialect == "reference" else storefront.tutorial
     response = await storefront.call(
-        verb, f"{PREVIEW}/checkout", {"billing_address": BILLING, "payment_method": "bacs"}, keys=keys
+        verb,
+        f"{PREVIEW}/checkout",
+        {"billing_address": BILLING, "payment_method": "bacs"},
+        keys=keys,
     )
     assert response.status_code == 200, response.text
     body = response.json()

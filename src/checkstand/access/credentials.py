@@ -40,9 +40,7 @@ class NewKey:
 class Credentials:
     """Verifies consumer keys and passwords."""
 
-    def __init__(
-        self, database: Database, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, ConsumerKey | Account]] = OrderedDict()

@@ -314,7 +314,7 @@ class CartService:
             cart = open_document(found.cart) if found.cart else self._new(caller, now)
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
-            seen = await self.store(connection, changed, scene, caller, notices)
+            seen = await self.keep(connection, changed, scene, caller, notices)
             await idempotency.remember(connection, ticket, seen, seen.cart.key, now)
         return seen
 
@@ -339,7 +339,7 @@ class CartService:
         )
         await store.save(connection, paying, stock_ids(cart, seen.scene.products))
 
-    async def store(
+    async def keep(
         self,
         connection: Connection,
         cart: Cart,
@@ -391,9 +391,7 @@ class CartService:
 
     def _new(self, caller: Caller, now: datetime) -> Cart:
         key = str(caller.account.id) if caller.account else ids.cart_key()
-        return Cart(
-            key=key, expires_at=self._expiry(caller, now), customer_id=caller.customer_id
-        )
+        return Cart(key=key, expires_at=self._expiry(caller, now), customer_id=caller.customer_id)
 
     def _expiry(self, caller: Caller, now: datetime) -> datetime:
         life = self.limits.customer_life if caller.account else self.limits.guest_life

@@ -35,10 +35,13 @@ LEFT JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2
 WHERE r.topic = 'tax'
 """
 
-_LOCK = _FIND.replace(
-    "LEFT JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
-    "JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
-) + "FOR NO KEY UPDATE OF c"
+_LOCK = (
+    _FIND.replace(
+        "LEFT JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
+        "JOIN carts c ON c.cart_key = $1 AND c.expires_at > $2\nWHERE",
+    )
+    + "FOR NO KEY UPDATE OF c"
+)
 
 
 async def find(

@@ -55,7 +55,9 @@ class CartView:
 def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
     """The cart as it stands. Lines whose product is gone are left out, with a notice."""
     said: Notices = {kind: list(texts) for kind, texts in (notices or {}).items()}
-    kept = tuple(line for line in cart.lines if for_sale(scene.products.get(line.sold_id), scene.now))
+    kept = tuple(
+        line for line in cart.lines if for_sale(scene.products.get(line.sold_id), scene.now)
+    )
     if len(kept) < len(cart.lines):
         cart = replace(cart, lines=kept)
         said.setdefault("error", []).append(

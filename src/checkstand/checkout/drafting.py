@@ -124,9 +124,7 @@ def chosen_options(product: Product, line: CartLine) -> list[dict[str, str]]:
         if chosen is None:
             continue
         text = next((o.name for o in attribute.options if o.slug == chosen), chosen)
-        shown.append(
-            {"key": attribute.slug, "display_key": attribute.name, "display_value": text}
-        )
+        shown.append({"key": attribute.slug, "display_key": attribute.name, "display_value": text})
     return shown
 
 

@@ -74,7 +74,9 @@ class Process:
     wait_seconds: float
     strict_phone: bool
 
-    async def run(self, caller: Caller, command: ProcessCommand, ticket: Ticket | None) -> Placement:
+    async def run(
+        self, caller: Caller, command: ProcessCommand, ticket: Ticket | None
+    ) -> Placement:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
         `wait_seconds`, without a connection. PaymentFailed when the gateway declines."""
         key = caller.own_cart_key
@@ -199,9 +201,7 @@ class Process:
         await carts.set_paying(connection, cart.key, until)
         return replace(attempt, lease_until=until)
 
-    async def _moved(
-        self, connection: Connection, cart: Cart, seen: CartView
-    ) -> _Moved | None:
+    async def _moved(self, connection: Connection, cart: Cart, seen: CartView) -> _Moved | None:
         """Whether prices, taxes or rates changed since the total was shown (DECISIONS 11). What
         the request itself changes is not in `seen` yet: that, the client knows."""
         shown, fresh = cart.shown, seen.quote.total

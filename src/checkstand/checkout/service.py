@@ -90,7 +90,9 @@ class Checkout:
             raise EmptyCart
         if not method:
             text = "Say which payment method: `payment_method`."
-            raise CheckoutInvalid([Problem("cocart_payment_method_required", "payment_method", text)])
+            raise CheckoutInvalid(
+                [Problem("cocart_payment_method_required", "payment_method", text)]
+            )
         return self.payments.gateway(method), seen
 
     def _authorise(self, caller: Caller, *, writing: bool) -> None:

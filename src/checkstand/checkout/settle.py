@@ -109,9 +109,7 @@ async def _approved(
         to = OrderStatus.COMPLETED
     else:
         to = OrderStatus.PROCESSING
-    order = await orders.move(
-        connection, order, to, placed_at=now, paid_at=now if paid else None
-    )
+    order = await orders.move(connection, order, to, placed_at=now, paid_at=now if paid else None)
     await stock.take(connection, order.id)
     if cart is not None:
         closed = replace(
@@ -127,9 +125,7 @@ async def _approved(
 async def _declined(
     connection: Connection, order: Order, cart: Cart | None, outcome: Declined
 ) -> Placement:
-    order = await orders.move(
-        connection, order, OrderStatus.FAILED, placed_at=None, paid_at=None
-    )
+    order = await orders.move(connection, order, OrderStatus.FAILED, placed_at=None, paid_at=None)
     await stock.release(connection, order.id)
     if cart is not None:
         counted = sorted({line.sold_id for line in cart.lines})

@@ -78,7 +78,9 @@ def rate_problems(command: UpdateCommand, seen: CartView) -> list[Problem]:
     if not seen.quote.has_destination:
         text = "Give the address first: which shipping methods there are depends on it."
     elif offered:
-        text = f"This shipping method is not offered to that address; there are: {', '.join(offered)}."
+        text = (
+            f"This shipping method is not offered to that address; there are: {', '.join(offered)}."
+        )
     else:
         text = "We do not ship to that address."
     return [Problem("cocart_invalid_shipping_method", "shipping_method", text)]
@@ -157,7 +159,9 @@ def _shipping_required(seen: CartView) -> list[Problem]:
             continue
         offered = ", ".join(rate.key for rate in package.rates)
         text = (
-            f"Choose a shipping method: {offered}." if offered else "We do not ship to that address."
+            f"Choose a shipping method: {offered}."
+            if offered
+            else "We do not ship to that address."
         )
         if not seen.quote.has_destination:
             continue  # the missing country is said already

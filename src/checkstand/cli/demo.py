@@ -272,5 +272,3 @@ curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 
 Ctrl-C stops the shop; its data stays.
 """
-
-

@@ -85,7 +85,9 @@ async def _inside(settings: Settings, connection: Connection) -> AsyncIterator[F
     version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
     old = "Upgrade to PostgreSQL 14 or newer." if version < _OLDEST_POSTGRES else ""
     yield Finding(f"database: PostgreSQL {version // 10000}.{version % 10000}", old)
-    skew = (datetime.now(UTC) - await connection.fetchval("SELECT clock_timestamp()")).total_seconds()
+    skew = (
+        datetime.now(UTC) - await connection.fetchval("SELECT clock_timestamp()")
+    ).total_seconds()
     late = "Set both machines' clocks by NTP: expiry and sale dates depend on them."
     yield Finding(
         f"clock: {abs(skew):.2f} s from the database's", late if abs(skew) > _MOST_SKEW else ""

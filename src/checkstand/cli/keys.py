@@ -60,7 +60,9 @@ def list_() -> None:
             return await store.all_keys(connection)
 
     found = asyncio.run(run())
-    click.echo(f"{'id':>4}  {'key ends in':<12} {'permission':<11} {'dialect':<10} {'state':<9} name")
+    click.echo(
+        f"{'id':>4}  {'key ends in':<12} {'permission':<11} {'dialect':<10} {'state':<9} name"
+    )
     for stored in found:
         key = stored.key
         state = "revoked" if stored.revoked_at else "active"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import click
 import uvicorn
@@ -30,7 +31,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
     )
 
 
-def server_options(settings: Settings) -> dict[str, object]:
+def server_options(settings: Settings) -> dict[str, Any]:
     """uvicorn's options. No access log: query strings carry secrets and cart keys."""
     return {
         "access_log": False,

@@ -35,6 +35,7 @@ def configured() -> Settings:
 
 
 def set_up_logging(settings: Settings) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.basicConfig(
         level=settings.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

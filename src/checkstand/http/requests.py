@@ -130,7 +130,9 @@ def _basic(header: str) -> tuple[str, str]:
     if scheme.lower() != "basic":
         raise AuthenticationFailed("Use Basic credentials.")
     try:
-        user, separator, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        user, separator, password = (
+            base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        )
     except (binascii.Error, UnicodeDecodeError):
         raise AuthenticationFailed("The Basic credentials cannot be read.") from None
     if not separator or not user or not password or "\0" in user:

@@ -217,9 +217,10 @@ def _order(row: Record) -> Order:
 def _line(stored: dict[str, Any], currency: Currency) -> OrderLine:
     amounts = ("unit_price", "subtotal", "subtotal_tax", "total", "tax")
     plain = ("item_key", "product_id", "variation_id", "name", "title", "product_type", "sku")
+    values: dict[str, Any] = {name: Money(stored[name], currency) for name in amounts}
     return OrderLine(
         **{name: stored[name] for name in (*plain, "image", "purchase_note", "quantity", "id")},
-        **{name: Money(stored[name], currency) for name in amounts},
+        **values,
         meta=tuple(stored["meta"]),
         downloads=tuple(stored["downloads"]),
     )

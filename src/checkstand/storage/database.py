@@ -75,7 +75,7 @@ class Database:
                 connection.add_query_logger(lambda query: on_query(query.query))
 
         try:
-            pool = await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(  # type: ignore[call-overload]
                 url,
                 min_size=chosen.min_size,
                 max_size=chosen.max_size,

@@ -34,9 +34,10 @@ def head() -> str:
 
 async def current(url: str) -> str | None:
     """The revision that the database has; None for an empty database."""
-    return await _with_connection(
+    revision: str | None = await _with_connection(
         url, lambda connection: MigrationContext.configure(connection).get_current_revision()
     )
+    return revision
 
 
 async def upgrade(url: str, revision: str = "head") -> None:

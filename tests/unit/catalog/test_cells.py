@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -187,7 +188,5 @@ def test_any_text_is_understood_or_refused_and_nothing_else(text: str) -> None:
         cells.prose, cells.web_address, cells.file_address, cells.class_slug,
         lambda each: cells.price(each, KWD), lambda each: cells.whole(each, 0),
     ):  # fmt: skip
-        try:
+        with suppress(CellError):
             meaning(text)
-        except CellError as error:
-            assert str(error)

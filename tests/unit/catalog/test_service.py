@@ -94,9 +94,7 @@ async def test_unknown_ids_are_remembered_as_unknown(pool: Counted, watch: Watch
     assert pool.asked == 1
 
 
-async def test_asks_only_for_what_memory_lacks(
-    database: Any, pool: Counted, watch: Watch
-) -> None:
+async def test_asks_only_for_what_memory_lacks(database: Any, pool: Counted, watch: Watch) -> None:
     await _insert(database, 1)
     await _insert(database, 2)
     catalogue = Catalogue(pool, watch)
@@ -170,7 +168,8 @@ async def test_finds_by_sku_and_remembers_that_there_is_none(
     catalogue = Catalogue(pool, watch)
     for _ in range(3):
         found = await catalogue.by_sku("CUP")
-        assert found is not None and found.id == 1
+        assert found is not None
+        assert found.id == 1
         assert await catalogue.by_sku("cup") is None
     assert pool.asked == 2
 

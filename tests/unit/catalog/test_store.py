@@ -8,6 +8,7 @@ from typing import Any
 
 from checkstand.catalog import store
 from checkstand.catalog.model import Backorders, Product, ProductType, StockStatus, TaxStatus
+from checkstand.catalog.store import reading
 
 _PARENT: dict[str, Any] = {
     "id": 1, "type": "variable", "name": "Tee", "slug": "tee", "sku": "TEE",
@@ -32,9 +33,7 @@ async def _insert(database: Any, **columns: Any) -> None:
     jsons = {name for name, value in columns.items() if isinstance(value, dict)} | {
         "images", "attributes",
     }  # fmt: skip
-    values = [
-        json.dumps(value) if name in jsons else value for name, value in columns.items()
-    ]
+    values = [json.dumps(value) if name in jsons else value for name, value in columns.items()]
     marks = ", ".join(
         f"${place}::text::jsonb" if name in jsons else f"${place}"
         for place, name in enumerate(columns, start=1)
@@ -101,9 +100,7 @@ async def test_stock_is_the_parents_when_only_the_parent_manages_it(database: An
 
 
 async def test_without_managed_stock_the_own_status_counts(database: Any) -> None:
-    child = await _family(
-        database, {"stock_status": "outofstock"}, {"stock_status": "onbackorder"}
-    )
+    child = await _family(database, {"stock_status": "outofstock"}, {"stock_status": "onbackorder"})
     assert (child.manages_stock, child.stock_id) == (False, 2)
     assert child.stock_status is StockStatus.ON_BACKORDER
 
@@ -136,7 +133,7 @@ async def test_unknown_ids_are_left_out_and_nothing_asks_nothing(database: Any) 
     await _insert(database, id=5, type="simple", name="Cup")
     async with database.acquire() as connection:
         assert set(await store.products(connection, [5, 6, 5])) == {5}
-    assert await store.products(None, []) == {}  # type: ignore[arg-type]
+        assert await store.products(connection, []) == {}
 
 
 async def test_look_ups(database: Any) -> None:
@@ -160,7 +157,5 @@ async def test_products_are_read_by_index(database: Any) -> None:
             " FROM generate_series(1, 5000) n"
         )
         await connection.execute("ANALYZE products")
-        plan = await connection.fetch(
-            "EXPLAIN " + store.reading._BY_ID.replace("$1", "'{1,2}'")  # type: ignore[attr-defined]
-        )
+        plan = await connection.fetch("EXPLAIN " + reading._BY_ID.replace("$1", "'{1,2}'"))
     assert not [line[0] for line in plan if "Seq Scan on products" in line[0]]

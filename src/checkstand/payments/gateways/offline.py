@@ -51,9 +51,7 @@ def cheque(title: str, text: str) -> OfflineGateway:
     )
 
 
-def cash_on_delivery(
-    title: str, text: str, shipping_methods: tuple[str, ...]
-) -> OfflineGateway:
+def cash_on_delivery(title: str, text: str, shipping_methods: tuple[str, ...]) -> OfflineGateway:
     return OfflineGateway(
         Description(
             id="cod",

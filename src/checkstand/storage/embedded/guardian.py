@@ -76,7 +76,7 @@ def probe(program: str, folders: Sequence[str]) -> dict[str, Any]:
 
 
 def run(plan: dict[str, Any]) -> int:
-    """Runs the steps in order. 0: all ended well, or we were let go. Else: the failed step's code."""
+    """Runs the steps in order. 0: all ended well, or we were let go. Else the failed one's code."""
     wake = _wake_on_child()
     if hasattr(_libc, "prctl"):
         # Should the server be killed, what it leaves behind becomes ours, and we can end it.
@@ -229,10 +229,10 @@ def main() -> int:
     try:
         become(plan["identity"])
     except OSError as error:
-        print(error.strerror or error, file=sys.stderr)
+        sys.stderr.write(f"{error.strerror or error}\n")
         return IDENTITY_REFUSED
     if "program" in plan:
-        print(json.dumps(probe(plan["program"], plan["folders"])))
+        sys.stdout.write(json.dumps(probe(plan["program"], plan["folders"])))
         return 0
     return run(plan)
 

@@ -1,4 +1,4 @@
-"""Starting and stopping the bundled PostgreSQL server. Synchronous: called at start and stop only."""
+"""Starting and stopping the bundled PostgreSQL server. Synchronous: called at both ends only."""
 
 from __future__ import annotations
 

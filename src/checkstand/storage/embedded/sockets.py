@@ -25,7 +25,7 @@ _LONGEST_FOLDER = len("/checkstand-0123456789ab-01234567/")
 
 def temporary_roots() -> list[str]:
     """The system's temporary folders that are fit to hold a socket folder, best first."""
-    named = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")
+    named = (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - see _fit
     return [root for root in dict.fromkeys(named) if _fit(root)]
 
 

@@ -24,7 +24,6 @@ from checkstand.http.cocart.preview.schemas import (
     AddressIn,
     ContextIn,
     ContextOut,
-    KeyValue,
     PaymentMethodOut,
     ProcessedOut,
     ProcessIn,
@@ -59,9 +58,7 @@ _PROCESS_NOTE = (
 )
 
 
-@router.get(
-    CHECKOUT, tags=["checkout"], response_model=StateOut, responses=errors(*READING, 404)
-)
+@router.get(CHECKOUT, tags=["checkout"], response_model=StateOut, responses=errors(*READING, 404))
 async def read_checkout(
     request: Request,
     caller: CallerDep,
@@ -289,5 +286,5 @@ def payment_data(body: UpdateIn) -> dict[str, Any]:
         if isinstance(given, dict):
             merged |= given
         elif given:
-            merged |= {pair.key: pair.value for pair in given if isinstance(pair, KeyValue)}
+            merged |= {pair.key: pair.value for pair in given}
     return merged

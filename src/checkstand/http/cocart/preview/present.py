@@ -16,9 +16,7 @@ from checkstand.payments.gateway import Description, Gateway
 from checkstand.wiring import StoreProfile
 
 
-def state(
-    seen: CartView, offered: Iterable[Description], profile: StoreProfile
-) -> dict[str, Any]:
+def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile) -> dict[str, Any]:
     """The checkout state, with the extra members that official clients read (contract checkout.md
     1.1, 1.2)."""
     cart, quote = seen.cart, seen.quote
@@ -144,8 +142,7 @@ def processed(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
     done = placement.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE)
     result: dict[str, Any] = {
         "payment_status": placement.status.value,
-        "redirect_url": placement.redirect_url
-        or profile.order_received(order.id, order.order_key),
+        "redirect_url": placement.redirect_url or profile.order_received(order.id, order.order_key),
         "message": placement.message,
     }
     if placement.action_type:

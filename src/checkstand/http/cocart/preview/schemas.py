@@ -67,7 +67,9 @@ class UpdateIn(_In):
     billing_address: OptionalAddress = None
     shipping_address: OptionalAddress = None
     payment_method: str | None = Field(None, max_length=100)
-    shipping_method: str | None = Field(None, max_length=200, description="A rate key: `flat_rate:1`.")
+    shipping_method: str | None = Field(
+        None, max_length=200, description="A rate key: `flat_rate:1`."
+    )
     currency: str | None = Field(None, max_length=20, description="ISO 4217; sticky once chosen.")
     payment_data: PaymentData = None
     payment_method_data: PaymentData = None

@@ -127,7 +127,11 @@ async def create_cart(request: Request, caller: CallerDep, shop: ShopDep) -> Res
     "/cart/add-item", response_model=CartOut | ItemOut, responses=errors(*WRITING, 404, 405)
 )
 async def add_item(
-    body: AddItemIn, request: Request, caller: CallerDep, shop: ShopDep, cart_key: CartKeyQuery = None
+    body: AddItemIn,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
 ) -> Response:
     """One product into the cart; identical ones add up in one line."""
     item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data)
@@ -341,9 +345,7 @@ async def read_totals(
     return _respond(request, seen, present.engine_totals(seen.quote, writing))
 
 
-@router.post(
-    "/cart/calculate", response_model=CartOut | TotalsOut, responses=errors(*WRITING)
-)
+@router.post("/cart/calculate", response_model=CartOut | TotalsOut, responses=errors(*WRITING))
 async def calculate(
     request: Request,
     caller: CallerDep,

@@ -6,7 +6,7 @@ minor-unit strings, both spellings of the quantity limits are there, empty maps 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import CurrencyFormat, currency_format
-from checkstand.pricing.quote import Package, QuotedRate, Quote
+from checkstand.pricing.quote import Package, Quote, QuotedRate
 
 CART_FIELDS = (
     "cart_hash",
@@ -49,7 +49,7 @@ def cart(seen: CartView, language: str, *, thumb: bool = True, fields: str = "")
     wanted = _wanted(fields)
     quote = seen.quote
     writing = currency_format(quote.currency, language)
-    members = {
+    members: dict[str, Callable[[], Any]] = {
         "cart_hash": lambda: cart_hash(seen),
         "cart_key": lambda: seen.cart.key,
         "currency": writing.as_v2,

@@ -14,4 +14,4 @@ def upgrade() -> None:
     script = Path(__file__).with_suffix(".sql").read_text()
     driver = op.get_bind().connection.dbapi_connection
     assert driver is not None
-    driver.run_async(lambda connection: connection.execute(script))  # type: ignore[attr-defined]
+    driver.run_async(lambda connection: connection.execute(script))
