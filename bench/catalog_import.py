@@ -117,11 +117,11 @@ async def measure(path: Path) -> list[str]:
     """Import the file twice into the database of the shop; one line of figures for each time."""
     from checkstand.catalog.importers.woocommerce import import_products
     from checkstand.cli.session import database_session
-    from checkstand.kit.money import Currency
+    from checkstand.wiring import base_currency
 
     lines = []
     async with database_session() as session:
-        currency = Currency.of(session.settings.store.currency)
+        currency = base_currency(session.settings.store)
         for _ in range(2):
             start = time.perf_counter()
             report = await import_products(session.database, path, currency)

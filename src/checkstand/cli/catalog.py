@@ -9,7 +9,6 @@ import click
 from checkstand.catalog.importers.report import ImportReport
 from checkstand.catalog.importers.woocommerce import import_products
 from checkstand.cli.importing import OnBad, OnProgress, run_import
-from checkstand.kit.money import Currency
 
 
 @click.group()
@@ -40,12 +39,13 @@ def import_catalogue(file: Path, errors: Path | None, decimal_comma: bool) -> No
 
     async def importing(on_progress: OnProgress, on_bad: OnBad) -> ImportReport:
         from checkstand.cli.session import database_session
+        from checkstand.wiring import base_currency
 
         async with database_session() as session:
             return await import_products(
                 session.database,
                 file,
-                Currency.of(session.settings.store.currency),
+                base_currency(session.settings.store),
                 on_progress,
                 decimal_comma=decimal_comma,
                 on_bad=on_bad,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from checkstand.errors import BodyTooLarge
+from checkstand.errors import BodyTooLarge, NoSuchRoute
 from checkstand.http.problems import refusal_response
 from checkstand.kit import ids
 
 _DRAINED = 8 * 1_048_576
-_OVERRIDABLE = {b"PUT": "PUT", b"PATCH": "PATCH", b"DELETE": "DELETE", b"GET": "GET"}
+_METHOD = re.compile(r"[A-Z]{1,20}")
+# Python's `$`, which routes are matched with, lets one line feed through.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Edge:
     """Reads the body whole, up to `max_body` bytes, and hands it on in one piece. A larger one is
-    read on (up to 8 MB, so that the client gets to see the answer) and refused with 413.
+    read on (up to 8 MB, so that the client gets to see the answer) and refused with 413. A request
+    whose client leaves before the body is complete is not carried out at all.
 
     X-HTTP-Method-Override on a POST is applied here, before anything looks at the method
     (DECISIONS 5). Every answer gets an X-Request-Id.
@@ -41,23 +46,28 @@ class Edge:
         if scope["method"] == "POST":
             scope = _overridden(scope)
         if scope["method"] in ("GET", "HEAD", "OPTIONS") and not _announces_body(scope):
-            await self._app(scope, receive, stamped)
+            given = receive
+        else:
+            try:
+                given = _once(await self._read(receive), receive)
+            except ClientDisconnect:
+                return
+            except BodyTooLarge as refusal:
+                await refusal_response(refusal)(scope, receive, stamped)
+                return
+        if _CONTROL.search(scope["path"]):
+            await refusal_response(NoSuchRoute())(scope, receive, stamped)
             return
-        body = await self._read(receive)
-        if body is None:
-            refusal = BodyTooLarge(f"The body is larger than {self._max_body} bytes.")
-            await refusal_response(refusal)(scope, receive, stamped)
-            return
-        await self._app(scope, _once(body, receive), stamped)
+        await self._app(scope, given, stamped)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None when it is too large."""
+    async def _read(self, receive: Receive) -> bytes:
+        """The whole body; BodyTooLarge, or ClientDisconnect when the rest will never come."""
         chunks: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                break
+                raise ClientDisconnect
             chunk = message.get("body", b"")
             size += len(chunk)
             if size <= self._max_body:
@@ -66,14 +76,17 @@ class Edge:
                 chunks.clear()
             if not message.get("more_body", False) or size > _DRAINED:
                 break
-        return b"".join(chunks) if size <= self._max_body else None
+        if size > self._max_body:
+            raise BodyTooLarge(f"The body is larger than {self._max_body} bytes.")
+        return b"".join(chunks)
 
 
 def _overridden(scope: Scope) -> Scope:
     for name, value in scope["headers"]:
         if name == b"x-http-method-override":
-            method = _OVERRIDABLE.get(value.strip().upper())
-            return {**scope, "method": method} if method else scope
+            method = value.decode("latin-1").strip().upper()
+            # One that no route has is refused by the router: never carried out as a POST.
+            return {**scope, "method": method if _METHOD.fullmatch(method) else "?"}
     return scope
 
 

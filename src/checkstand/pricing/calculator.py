@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
-from checkstand.kit.money import Currency, Exchange, Money
+from checkstand.kit.money import Currency, Exchange, Money, allocate_units
 from checkstand.pricing.quote import (
     AppliedTax,
     Facts,
@@ -318,8 +318,12 @@ def _limited(
     parts = refundable(parts)
     if amount + sum(parts) >= -due:
         return amount, parts
-    parts = refundable(inclusive(-due, levy))
-    return max(amount, -due - sum(parts)), parts
+    cut = refundable(inclusive(-due, levy))
+    least = -due - amount
+    if sum(cut) > least:
+        # So little tax can go back that the fee would grow beyond what was asked: more tax goes.
+        cut = tuple(allocate_units(least, [-part for part in parts]))
+    return -due - sum(cut), cut
 
 
 def _totals(

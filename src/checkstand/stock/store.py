@@ -16,7 +16,7 @@ WITH want AS (
     SELECT w.product_id, w.quantity, w.may_exceed, s.quantity - coalesce((
         SELECT sum(h.quantity) FROM stock_holds h
         WHERE h.product_id = w.product_id AND h.expires_at > $5 AND h.order_id <> $1
-    ), 0) AS available
+    ), 0)::bigint AS available
     FROM unnest($2::bigint[], $3::bigint[], $4::boolean[]) AS w (product_id, quantity, may_exceed)
     JOIN stock s USING (product_id)
 ), short AS (

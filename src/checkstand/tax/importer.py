@@ -88,7 +88,7 @@ class _Reading:
         """The rates of the good rows, in the order of the file; bad rows go to the tally."""
         places = {name.casefold(): place for place, name in enumerate(self.file.header)}
         found: list[TaxRate] = []
-        for record in self.file.records():
+        for _, record in self.file.records():
             self.tally.rows += 1
             if self.tally.rows > _MOST_ROWS:
                 raise UnusableFile(f"{self.file.path} has more than {_MOST_ROWS} rows.")

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 def records(path: Path) -> list[Record | Malformed]:
     with open_csv(path, NEEDED, "a product file") as file:
-        return list(file.records())
+        return [record for _, record in file.records()]
 
 
 def written(path: Path, content: str | bytes) -> Path:
@@ -154,6 +154,13 @@ def test_cells_come_back_as_they_were_written(
     found = records(path)
     assert [each.cells for each in found if isinstance(each, Record)] == expected
     assert not [each for each in found if isinstance(each, Malformed)]
+
+
+def test_only_wanted_records_are_given_and_all_are_counted(path: Path) -> None:
+    written(path, 'ID,Name\n1,one\n\n2,"two"x\n3,three\n4,four\n')
+    with open_csv(path, NEEDED, "a product file") as file:
+        found = [(number, record.line) for number, record in file.records(lambda n: n != 2)]
+    assert found == [(0, 2), (1, 4), (3, 6)]
 
 
 def test_header_names_are_found_in_any_case(path: Path) -> None:

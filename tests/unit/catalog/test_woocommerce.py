@@ -13,7 +13,7 @@ import pytest
 
 from checkstand.catalog import store
 from checkstand.catalog.importers.report import ImportReport
-from checkstand.catalog.importers.survey import BATCH
+from checkstand.catalog.importers.survey import BATCH, batched
 from checkstand.catalog.importers.woocommerce import UnusableFile, import_products
 from checkstand.catalog.model import Backorders, Product, ProductType, StockStatus
 from checkstand.kit.money import Currency
@@ -290,6 +290,34 @@ async def test_an_option_that_the_parent_lacks_is_warned_of(shop: Shop) -> None:
     assert (await shop.product(11)).variation["pa_size"] == "huge"
 
 
+async def test_a_parent_whose_row_is_bad_is_still_the_parent_that_the_shop_has(shop: Shop) -> None:
+    await shop.take(TEE, LARGE)
+    report = await shop.take(TEE | {"Regular price": "x"}, LARGE | {"Regular price": "21"})
+    assert counts(report) == (0, 1, 0, 1)
+    assert (await shop.product(11)).regular_price == 2100
+
+
+async def test_an_attribute_may_have_no_values(shop: Shop) -> None:
+    report = await shop.take({
+        "ID": "1", "Attribute 1 name": "Size", "Attribute 1 value(s)": "",
+        "Attribute 1 global": "1", "Attribute 2 name": "Care", "Attribute 2 value(s)": "",
+    })  # fmt: skip
+    assert counts(report) == (1, 0, 0, 0)
+    assert [each.options for each in (await shop.product(1)).attributes] == [(), ()]
+
+
+async def test_an_attribute_renamed_in_the_shop_is_found_by_slug_and_by_name(shop: Shop) -> None:
+    await shop.take(TEE, LARGE)
+    await shop.do("""
+        UPDATE attributes SET name = 'Width' WHERE slug = 'pa_size';
+        UPDATE products SET attributes = jsonb_set(attributes, '{0,name}', '"Width"') WHERE id = 10
+    """)
+    for name in ("Width", "Size", "pa_size"):
+        report = await shop.take(LARGE | {"Attribute 1 name": name})
+        assert report.warnings == ()
+        assert (await shop.product(11)).variation["pa_size"] == "large"
+
+
 async def test_terms_that_differ_in_case_are_one_and_those_with_one_slug_are_two(
     shop: Shop,
 ) -> None:
@@ -489,6 +517,28 @@ async def test_links_reach_forward_backward_and_into_the_shop(shop: Shop) -> Non
     assert {(each.line, each.field) for each in report.warnings} == {
         (2, "Upsells"), (3, "Cross-sells"),
     }  # fmt: skip
+
+
+async def test_links_to_a_bad_row_stay_when_the_shop_has_the_product(shop: Shop) -> None:
+    linking = {"ID": "1", "SKU": "A", "Upsells": "B"}
+    linked = {"ID": "2", "SKU": "B", "Regular price": "5"}
+    await shop.take(linking, linked)
+    report = await shop.take(linking, linked | {"Regular price": "x"})
+    assert counts(report) == (0, 0, 1, 1)
+    assert (await shop.product(1)).upsell_ids == (2,)
+
+
+async def test_two_imports_at_once_come_to_the_same(shop: Shop, tmp_path: Path) -> None:
+    one, other = await asyncio.gather(shop.take_file(demo.PRODUCTS), shop.take_file(demo.PRODUCTS))
+    assert one.bad_rows == other.bad_rows == 0
+    assert one.created + other.created == one.rows
+
+
+def test_batches_are_cut_by_rows_and_by_bytes() -> None:
+    assert [len(each) for each in batched(range(2500), lambda: 0)] == [1000, 1000, 500]
+    read = iter(range(0, 2**40, 5 * 2**20))
+    assert [len(each) for each in batched(range(5), lambda: next(read))] == [2, 2, 1]
+    assert list(batched([], lambda: 0)) == []
 
 
 async def test_a_change_is_announced(shop: Shop, empty_database: str) -> None:

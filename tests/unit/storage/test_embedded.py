@@ -341,8 +341,11 @@ def test_row_values_stay_out_of_the_log(data_dir: Path) -> None:
 
         async def insert_twice() -> None:
             connection = await asyncpg.connect(server.url)
-            for _ in range(2):
-                await connection.execute("insert into people values ($1)", "ada@example.org")
+            try:
+                for _ in range(2):
+                    await connection.execute("insert into people values ($1)", "ada@example.org")
+            finally:
+                await connection.close()
 
         with pytest.raises(asyncpg.UniqueViolationError):
             asyncio.run(insert_twice())
@@ -504,8 +507,9 @@ def test_the_server_does_not_outlive_its_guardian(data_dir: Path) -> None:
     server.stop()
 
 
-def test_a_busy_query_does_not_outlive_a_killed_server(data_dir: Path) -> None:
-    server = EmbeddedPostgres(data_dir, durable=False)
+@both_ways
+def test_a_busy_query_does_not_outlive_a_killed_server(data_dir: Path, run_as: Any) -> None:
+    server = EmbeddedPostgres(data_dir, durable=False, run_as=run_as)
     server.start()
     processes = server_processes()
 

@@ -63,6 +63,7 @@ def test_every_given_part_of_a_rate_must_match(changes: dict[str, Any], matches:
         ({"country": ""}, {}),
         ({}, {"state": "CA"}),
         ({"country": "", "state": "CA", "postcodes": ("90011",)}, {}),
+        ({"postcodes": ("90011",), "cities": ("LOS ANGELES",)}, {"state": "CA"}),
         ({"state": "CA"}, {"state": "CA", "postcodes": ("90011",)}),
         ({"state": "CA", "cities": ("LOS ANGELES",)}, {"state": "CA", "postcodes": ("90011",)}),
         ({"state": "CA"}, {"state": "CA", "cities": ("LOS ANGELES",)}),

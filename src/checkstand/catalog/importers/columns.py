@@ -47,7 +47,7 @@ class Columns:
                 downloads.setdefault(int(found[1]), {})[found[2]] = position
             else:
                 single.setdefault(_ALIASES.get(name, name), position)
-        return cls(single, _numbered(attributes), _numbered(downloads), tuple(header))
+        return cls(single, _with("name", attributes), _with("url", downloads), tuple(header))
 
     def cell(self, cells: Sequence[str], name: str) -> str:
         """The cell of that column; "" when the file does not have it."""
@@ -60,5 +60,6 @@ class Columns:
         return name if position is None else self.header[position]
 
 
-def _numbered(groups: Mapping[int, Mapping[str, int]]) -> tuple[Mapping[str, int], ...]:
-    return tuple(groups[number] for number in sorted(groups) if "name" in groups[number])
+def _with(part: str, groups: Mapping[int, Mapping[str, int]]) -> tuple[Mapping[str, int], ...]:
+    """The groups in the order of their numbers, without those that lack `part`."""
+    return tuple(groups[number] for number in sorted(groups) if part in groups[number])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +55,12 @@ class CsvFile:
         """Bytes read so far in the current pass."""
         return self._file.tell()
 
-    def records(self) -> Iterator[Record | Malformed]:
-        """Everything after the header, from the start; blank lines are passed over.
+    def records(
+        self, wanted: Callable[[int], bool] | None = None
+    ) -> Iterator[tuple[int, Record | Malformed]]:
+        """Everything after the header, numbered from 0; blank lines are passed over.
 
+        `wanted` says of a number whether that record is needed; others cost next to nothing.
         UnusableFile when the bytes are not UTF-8 or the file has changed since it was opened.
         """
         if _stamp(self._file) != self._stamp:
@@ -67,17 +70,21 @@ class CsvFile:
             _text_lines(self._file, self.path), delimiter=self._delimiter, strict=True
         )
         next(reader)
+        number = -1
         while True:
             line = reader.line_num + 1
+            problem = ""
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Malformed(line, _explained(error))
+                cells, problem = [], _explained(error)
+            if not problem and not any(cells):
                 continue
-            if any(cells):
-                yield self._record(line, cells)
+            number += 1
+            if wanted is None or wanted(number):
+                yield number, Malformed(line, problem) if problem else self._record(line, cells)
 
     def _record(self, line: int, cells: list[str]) -> Record | Malformed:
         columns = len(self.header)

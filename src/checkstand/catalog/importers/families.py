@@ -79,39 +79,44 @@ def with_flags_for(
     )
 
 
-def chosen_options(
-    row: ProductRow, parent: Sequence[Attribute], terms: Terms
-) -> tuple[dict[str, str], list[RowWarning]]:
-    """What a variation fixes, by attribute slug of its parent; "" where it takes any option.
+def said(
+    row: ProductRow, parent: Sequence[Attribute]
+) -> tuple[list[tuple[Attribute, str]], list[RowWarning]]:
+    """What the row of a variation says about each attribute that is chosen: "" for any option.
 
-    What the parent does not have is left out or kept with a warning.
+    Warnings for what it says about attributes that the parent does not have.
     """
-    given = {slug_of(each.name): each for each in row.attributes or ()}
-    fixed: dict[str, str] = {}
-    warnings: list[RowWarning] = []
+    given = {slug_of(each.name): "".join(each.values) for each in row.attributes or ()}
+    pairs: list[tuple[Attribute, str]] = []
     for attribute in parent:
-        names = called(attribute) & set(given)
+        values = [given.pop(name) for name in called(attribute) & set(given)]
         if attribute.for_variations:
-            fixed[attribute.slug] = ""
-        for name in names:
-            value = "".join(given.pop(name).values)
-            slug = terms[attribute.slug, value][0] if attribute.shared and value else value
-            if attribute.for_variations:
-                fixed[attribute.slug] = slug
-            if slug and slug not in {option.slug for option in attribute.options}:
-                warnings.append(
-                    RowWarning(
-                        row.line,
-                        attribute.name,
-                        f"'{value[:40]}' is not among the options of the parent; add it there too",
-                    )
-                )
-    warnings += [
-        RowWarning(row.line, each.name, "is not an attribute of the parent; it was left out")
-        for each in given.values()
-        if any(each.values)
+            pairs.append((attribute, "".join(values[:1])))
+    names = {slug_of(each.name): each.name for each in row.attributes or ()}
+    strangers = [
+        RowWarning(row.line, names[slug], "is not an attribute of the parent; it was left out")
+        for slug, value in given.items()
+        if value
     ]
-    return fixed, warnings
+    return pairs, strangers
+
+
+def fixed(
+    row: ProductRow, pairs: Sequence[tuple[Attribute, str]], terms: Terms
+) -> tuple[dict[str, str], list[RowWarning]]:
+    """What a variation fixes, by attribute slug: a term slug, an own option, or "" for any.
+
+    An option that the parent does not have is kept, with a warning: nobody can choose it there.
+    """
+    options: dict[str, str] = {}
+    warnings: list[RowWarning] = []
+    for attribute, value in pairs:
+        slug = terms[attribute.slug, value][0] if attribute.shared and value else value
+        options[attribute.slug] = slug
+        if slug and slug not in {option.slug for option in attribute.options}:
+            reason = f"'{value[:40]}' is not among the options of the parent; add it there too"
+            warnings.append(RowWarning(row.line, attribute.name, reason))
+    return options, warnings
 
 
 def called(attribute: Attribute) -> set[str]:

@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows are counted from 0, bad ones included. About 250 bytes for each row."""
+    """Rows are counted from 0, bad ones included."""
 
     ids: array[int] = field(default_factory=lambda: array("q"))
     """Our id of each row; 0 for rows that are not imported."""

@@ -31,14 +31,16 @@ class RowReader:
         self.columns = columns
         self.currency = currency
         self.decimal_comma = decimal_comma
+        # Most cells are empty: what that means is found out once, not once for each row.
+        self.plain = [
+            (columns.single[header], columns.title(header), column, meaning, meaning(""))
+            for header, (column, meaning) in PLAIN.items()
+            if header in columns.single
+        ]
 
     def read(self, record: Record) -> ProductRow:
         """Every cell understood; what could not be is in `problems`, all of it at once."""
         return _Reading(self, record).row()
-
-    def is_variation(self, record: Record) -> bool:
-        """Whether `read` would say so, without reading the rest."""
-        return ProductType.VARIATION in _types(self.columns.cell(record.cells, "type"))
 
 
 def _types(text: str) -> list[str]:
@@ -50,6 +52,7 @@ class _Reading:
 
     def __init__(self, reader: RowReader, record: Record) -> None:
         self._columns = reader.columns
+        self._plain = reader.plain
         self._currency = reader.currency
         self._decimal_comma = reader.decimal_comma
         self._record = record
@@ -114,8 +117,9 @@ class _Reading:
 
     def _values(self, kind: ProductType) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for header, (column, meaning) in PLAIN.items():
-            self._put(values, header, column, meaning)
+        for place, title, column, meaning, unsaid in self._plain:
+            text = self._record.cells[place]
+            values[column] = self._understood(text, title, meaning, None) if text else unsaid
         self._prices(values)
         self._measures(values)
         self._classes(values, kind)
@@ -224,7 +228,7 @@ class _Reading:
 
     def _downloads(self) -> Iterator[dict[str, str]]:
         for group in self._columns.downloads:
-            if "url" not in group or not self._record.cells[group["url"]]:
+            if not self._record.cells[group["url"]]:
                 continue
             title = self._columns.header[group["url"]]
             url = self._understood(self._record.cells[group["url"]], title, cells.file_address, "")

@@ -43,3 +43,12 @@ class ProductRow:
     attributes: tuple[RowAttribute, ...] | None
     problems: list[BadRow]
     warnings: list[RowWarning]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A good row with the product that it is; `parent_id` is 0 unless it is a variation."""
+
+    row: ProductRow
+    id: int
+    parent_id: int

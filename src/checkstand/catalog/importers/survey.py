@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Protocol, TypeVar
 
 from checkstand.catalog.importers.csvfile import CsvFile, Malformed, Record
@@ -23,6 +22,7 @@ from checkstand.catalog.store.writing import Existing
 from checkstand.storage.database import Connection
 
 BATCH = 1000
+_BATCH_BYTES = 8 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -32,10 +32,19 @@ class TransactionSource(Protocol):
         """A connection in a transaction that is committed at the end of the block."""
 
 
-def batched(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in lists of a thousand."""
-    remaining = iter(items)
-    while batch := list(islice(remaining, BATCH)):
+def batched(items: Iterable[T], position: Callable[[], int]) -> Iterator[list[T]]:
+    """The items in lists of a thousand, or of fewer when they take many bytes of the file.
+
+    `position` says how far the file has been read.
+    """
+    batch: list[T] = []
+    start = position()
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH or position() - start > _BATCH_BYTES:
+            yield batch
+            batch, start = [], position()
+    if batch:
         yield batch
 
 
@@ -63,8 +72,8 @@ class Survey:
     async def run(
         self, file: CsvFile, transactions: TransactionSource, on_progress: Callable[[int], None]
     ) -> Plan:
-        for batch in batched(file.records()):
-            rows = [self._understood(record) for record in batch]
+        for batch in batched(file.records(), lambda: file.position):
+            rows = [self._understood(record) for _, record in batch]
             async with transactions.transaction() as connection:
                 await self._match(connection, rows)
             on_progress(file.position)
@@ -166,10 +175,11 @@ class Survey:
 
     async def _join_families(self, connection: Connection) -> None:
         """Find the parent of every variation, in the file or in the shop."""
-        lookup = {each.parent for each in self._children if self.plan.find(each.parent) is None}
+        in_file = {each.parent: self.plan.find(each.parent) for each in self._children}
+        lookup = [each for each, found in in_file.items() if found is None or not found.id]
         shop = await find_in_shop(connection, lookup)
         for child in self._children:
-            parent = self.plan.find(child.parent) or shop.get(child.parent)
+            parent = shop.get(child.parent) or in_file[child.parent]
             reason = _unfit(parent, child)
             if reason is not None or parent is None:
                 self._tally.refuse(BadRow(child.line, "Parent", reason or ""))

@@ -17,10 +17,12 @@ from pathlib import Path
 
 from checkstand.catalog.importers.columns import REQUIRED, Columns
 from checkstand.catalog.importers.csvfile import CsvFile, Record, UnusableFile, open_csv
+from checkstand.catalog.importers.plan import Plan
 from checkstand.catalog.importers.reading import RowReader
 from checkstand.catalog.importers.report import BadRow, ImportReport, RowWarning, Tally
+from checkstand.catalog.importers.rows import Item
 from checkstand.catalog.importers.survey import Survey, TransactionSource, batched
-from checkstand.catalog.importers.writer import Item, Writer
+from checkstand.catalog.importers.writer import Writer
 from checkstand.kit.money import Currency
 
 __all__ = ["BadRow", "ImportReport", "RowWarning", "UnusableFile", "import_products"]
@@ -56,12 +58,11 @@ async def import_products(
 
             return report
 
-        survey = Survey(reader, tally)
-        plan = await survey.run(file, transaction_source, progress(0))
+        plan = await Survey(reader, tally).run(file, transaction_source, progress(0))
         writer = Writer(plan, tally, updates_sku="sku" in columns.single)
         for number, variations in enumerate((False, True), start=1):
             report = progress(number)
-            for items in batched(_items(file, reader, survey, variations)):
+            for items in batched(_items(file, reader, plan, variations), lambda: file.position):
                 async with transaction_source.transaction() as connection:
                     await writer.write(connection, items)
                 report(file.position)
@@ -69,11 +70,12 @@ async def import_products(
     return tally.report()
 
 
-def _items(file: CsvFile, reader: RowReader, survey: Survey, variations: bool) -> Iterator[Item]:
+def _items(file: CsvFile, reader: RowReader, plan: Plan, variations: bool) -> Iterator[Item]:
     """The rows that are good, of one kind, with the products that they are."""
-    plan = survey.plan
-    for number, record in enumerate(file.records()):
-        if not plan.ids[number] or not isinstance(record, Record):
-            continue
-        if reader.is_variation(record) is variations:
+
+    def wanted(number: int) -> bool:
+        return plan.ids[number] != 0 and (number in plan.parents) is variations
+
+    for number, record in file.records(wanted):
+        if isinstance(record, Record):
             yield Item(reader.read(record), plan.ids[number], plan.parents.get(number, 0))

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from checkstand.catalog.importers import families
 from checkstand.catalog.importers.fields import LINKS
+from checkstand.catalog.importers.options import Options
 from checkstand.catalog.importers.plan import Plan
 from checkstand.catalog.importers.report import RowWarning, Tally
-from checkstand.catalog.importers.rows import ProductRow
+from checkstand.catalog.importers.rows import Item, ProductRow
 from checkstand.catalog.importers.survey import find_in_shop
-from checkstand.catalog.model import Attribute, ProductType
 from checkstand.catalog.slugs import slug_of
 from checkstand.catalog.store import taxonomies, writing
 from checkstand.storage.database import Connection
 
 _HEADERS = {column: header.capitalize() for header, column in LINKS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A row with the product that it is."""
-
-    row: ProductRow
-    id: int
-    parent_id: int
 
 
 class Writer:
@@ -38,8 +27,7 @@ class Writer:
         self._updates_sku = updates_sku
         self._categories: dict[taxonomies.Path, int] = {}
         self._tags: dict[str, int] = {}
-        self._attributes: dict[str, tuple[int, str]] = {}
-        self._terms: dict[tuple[str, str], tuple[str, str]] = {}
+        self._options = Options(plan, tally)
 
     async def write(self, connection: Connection, items: Sequence[Item]) -> None:
         """Bring the shop to what the rows say; the caller's transaction makes it whole.
@@ -63,7 +51,7 @@ class Writer:
     async def _records(self, connection: Connection, items: Sequence[Item]) -> list[dict[str, Any]]:
         links = await self._linked(connection, items)
         slugs = await _new_slugs(connection, items)
-        options = await self._options(connection, items)
+        options = await self._options.columns(connection, items)
         records = []
         for item in items:
             record = (
@@ -87,9 +75,10 @@ class Writer:
     async def _linked(self, connection: Connection, items: Sequence[Item]) -> dict[str, int]:
         """Our ids of everything that the rows link to."""
         wanted = {each for item in items for links in item.row.links.values() for each in links}
-        in_file = {each: found.id for each in wanted if (found := self._plan.find(each))}
+        found = {each: self._plan.find(each) for each in wanted}
+        in_file = {each: target.id for each, target in found.items() if target and target.id}
         shop = await find_in_shop(connection, wanted - set(in_file))
-        return in_file | {each: found.id for each, found in shop.items()}
+        return in_file | {each: target.id for each, target in shop.items()}
 
     def _ids(
         self, row: ProductRow, column: str, references: Iterable[str], links: dict[str, int]
@@ -102,99 +91,6 @@ class Writer:
                 reason = f"'{reference[:100]}' is not a product of the shop; it was left out"
                 self._tally.warn(RowWarning(row.line, _HEADERS[column], reason))
         return list(dict.fromkeys(ids))
-
-    # --- attributes and options ---------------------------------------------------------------
-
-    async def _options(
-        self, connection: Connection, items: Sequence[Item]
-    ) -> dict[int, dict[str, Any]]:
-        """The columns `attributes`, `default_options` and `variation`, if the file has any."""
-        if all(item.row.attributes is None for item in items):
-            return {}
-        variations = items[0].row.type is ProductType.VARIATION
-        before = await writing.attributes_of(
-            connection,
-            {
-                item.parent_id if variations else item.id
-                for item in items
-                if variations or item.row.type is ProductType.VARIABLE
-            },
-        )
-        if variations:
-            return await self._fixed_options(connection, items, before)
-        await self._learn_terms(
-            connection,
-            [
-                (each.name, value)
-                for item in items
-                for each in item.row.attributes or ()
-                if each.shared
-                for value in each.values
-            ],
-        )
-        return {item.id: self._own_options(item, before.get(item.id, ())) for item in items}
-
-    def _own_options(self, item: Item, before: Sequence[Attribute]) -> dict[str, Any]:
-        varied = self._plan.varied.get(item.id)
-        names = {slug: name for slug, (_, name) in self._attributes.items()}
-        attributes, defaults = families.own_attributes(item.row, names, self._terms, varied or ())
-        if varied is None:  # its variations are not in this file
-            attributes = families.with_flags_of(attributes, before)
-        return {"attributes": attributes, "default_options": defaults}
-
-    async def _fixed_options(
-        self,
-        connection: Connection,
-        items: Sequence[Item],
-        before: dict[int, tuple[Attribute, ...]],
-    ) -> dict[int, dict[str, Any]]:
-        parents = {
-            id: families.with_flags_for(attributes, self._plan.varied.get(id, ()))
-            for id, attributes in before.items()
-        }
-        changed = {id: parents[id] for id in parents if parents[id] != before[id]}
-        if changed:  # their own rows are not in this file
-            await writing.set_attributes(connection, changed)
-        shared = {
-            id: {name for each in attributes if each.shared for name in families.called(each)}
-            for id, attributes in parents.items()
-        }
-        await self._learn_terms(
-            connection,
-            [
-                (each.name, value)
-                for item in items
-                for each in item.row.attributes or ()
-                if slug_of(each.name) in shared.get(item.parent_id, ())
-                for value in each.values
-                if value
-            ],
-        )
-        columns = {}
-        for item in items:
-            fixed, warnings = families.chosen_options(
-                item.row, parents.get(item.parent_id, ()), self._terms
-            )
-            columns[item.id] = {"variation": fixed}
-            for warning in warnings:
-                self._tally.warn(warning)
-        return columns
-
-    async def _learn_terms(self, connection: Connection, wanted: Iterable[tuple[str, str]]) -> None:
-        """Make sure that `_attributes` and `_terms` know these (attribute name, term name)s."""
-        lacking: dict[str, dict[str, None]] = {}
-        for attribute, term in wanted:
-            slug = families.shared_slug(attribute)
-            if slug not in self._attributes:
-                self._attributes[slug] = await taxonomies.ensure_attribute(
-                    connection, slug, attribute
-                )
-            if (slug, term) not in self._terms:
-                lacking.setdefault(slug, {})[term] = None
-        for slug, terms in lacking.items():
-            id, _ = self._attributes[slug]
-            found = await taxonomies.ensure_terms(connection, id, terms)
-            self._terms |= {(slug, term): each for term, each in found.items()}
 
     # --- categories and tags ------------------------------------------------------------------
 

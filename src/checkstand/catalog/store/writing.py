@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from asyncpg import IntegrityConstraintViolationError
 
 from checkstand.catalog.model import Attribute, ProductType
 from checkstand.catalog.store.reading import attributes_from_json
+from checkstand.errors import StorageError
 from checkstand.storage.database import Connection
 
 _IMPORT_LOCK = 0x696D706F7274  # "import": importers write one after the other
@@ -99,6 +101,7 @@ async def upsert_products(
 
     Columns that are not there keep their value (or their default, in a new product). A product
     that exists keeps its type, parent and slug; one that would not change is not touched.
+    StorageError when another writer got in between.
     """
     if not rows:
         return set(), set()
@@ -106,8 +109,7 @@ async def upsert_products(
     definition = ", ".join(f"{column} {_TYPES[column]}" for column in columns)
     changing = [column for column in columns if column not in _KEPT_ON_UPDATE]
     given = ", ".join(columns)
-    found = await connection.fetch(
-        f"""
+    statement = f"""
         INSERT INTO products AS kept ({given})
         SELECT {given} FROM json_to_recordset($1::text::json) AS given({definition})
         ON CONFLICT (id) DO UPDATE
@@ -116,9 +118,13 @@ async def upsert_products(
         WHERE ({", ".join(f"kept.{column}" for column in changing)})
               IS DISTINCT FROM ({", ".join(f"excluded.{column}" for column in changing)})
         RETURNING id, xmax = 0 AS created
-        """,
-        orjson.dumps(rows).decode(),
-    )
+    """
+    try:
+        found = await connection.fetch(statement, orjson.dumps(rows).decode())
+    except IntegrityConstraintViolationError as error:
+        raise StorageError(
+            f"the catalogue was changed by somebody else meanwhile ({error}); import again"
+        ) from error
     created = {row["id"] for row in found if row["created"]}
     return created, {row["id"] for row in found} - created
 

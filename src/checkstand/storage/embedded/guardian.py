@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import select
@@ -56,7 +57,9 @@ def _enter_namespace(uid: int, gid: int) -> None:
         raise OSError("this system has no user namespaces")
     if _libc.unshare(_CLONE_NEWUSER) != 0:
         code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+        # ENOSPC here has nothing to do with a disk, and must not read as if it had.
+        reason = "there may be no more" if code == errno.ENOSPC else os.strerror(code)
+        raise OSError(code, reason)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{uid} {outer_uid} 1")
     _write("/proc/self/gid_map", f"{gid} {outer_gid} 1")

@@ -1,0 +1,1 @@
+"""Reproducible measurements, each against a floor (DESIGN, "Speed"). Run them with `make bench`."""
