@@ -64,12 +64,15 @@ def check_range(product: Product, quantity: int, available: int | None) -> None:
     least, most, step = limits(product, available)
     if quantity < least:
         raise QuantityOutOfRange(f"The least that can be ordered of “{product.name}” is {least}.")
-    if quantity > MAX_QUANTITY or (0 < most < quantity):
-        raise QuantityOutOfRange(
-            f"The most that can be ordered of “{product.name}” is {most if most > 0 else MAX_QUANTITY}."
-        )
+    _check_most(product, quantity, most)
     if quantity % step:
         raise QuantityOutOfRange(f"“{product.name}” is sold in steps of {step}.")
+
+
+def _check_most(product: Product, quantity: int, most: int) -> None:
+    most = min(most, MAX_QUANTITY) if most > 0 else MAX_QUANTITY
+    if quantity > most:
+        raise QuantityOutOfRange(f"The most that can be ordered of “{product.name}” is {most}.")
 
 
 def limits(product: Product, available: int | None) -> tuple[int, int, int]:
@@ -104,11 +107,7 @@ def add(cart: Cart, choice: Choice, scene: Scene, max_lines: int) -> Cart:
         raise NotPurchasable(f"“{product.name}” cannot be bought at the moment.")
     _check_stock(cart, product, choice.quantity, scene)
     quantity = choice.quantity + (existing.quantity if existing else 0)
-    least, most, _ = limits(product, None)
-    if quantity > MAX_QUANTITY or (0 < most < quantity):
-        raise QuantityOutOfRange(
-            f"The most that can be ordered of “{product.name}” is {most if most > 0 else MAX_QUANTITY}."
-        )
+    _check_most(product, quantity, limits(product, None)[1])
     if existing is None and len(cart.lines) >= max_lines:
         raise CartTooLarge(f"One cart holds at most {max_lines} different items.")
     line = CartLine(
@@ -203,7 +202,7 @@ def update_customer(
     shipping: Mapping[str, str],
     allowed_countries: frozenset[str] | None,
 ) -> tuple[Cart, list[str]]:
-    """Merges what is acceptable; what is not keeps its old value and is said (contract cart.md 7)."""
+    """Merges what is acceptable; what is not keeps its old value and is said (cart.md 7)."""
     new_billing, said_billing = _merged(cart.billing, billing, "billing_address", allowed_countries)
     base = cart.shipping
     new_shipping, said_shipping = _merged(base, shipping, "shipping_address", allowed_countries)

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from checkstand.cart.model import Cart, CartLine
 from checkstand.catalog.model import Product, ProductType, StockStatus, TaxStatus
+from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
 from checkstand.kit.money import Money
 from checkstand.kit.places import Place
@@ -22,7 +23,7 @@ from checkstand.pricing.shop import ShopRules
 from checkstand.tax.rates import TaxTable
 
 Notices = dict[str, list[str]]
-"""`success`, `error`, `notice` or `info` -> texts; only in the answer to the call that caused them."""
+"""`success`, `error`, `notice` or `info` -> texts, in the answer to the call that caused them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def _tax_place(cart: Cart, shop: ShopRules) -> Place:
 def _place(address: Address) -> Place:
     return Place(
         country=address.country,
-        state=address.state,
+        # What shoppers write as 13 or JP13 is one state to rates and zones.
+        state=addresses.state_code(address.country, address.state) or address.state.upper(),
         postcode=address.postcode.upper(),
         city=address.city.upper(),
     )

@@ -8,7 +8,7 @@ import click
 
 from checkstand.catalog.importers.report import ImportReport
 from checkstand.catalog.importers.woocommerce import import_products
-from checkstand.cli.importing import OnBad, OnProgress, run_import
+from checkstand.cli.importing import OnBad, OnProgress, errors_option, file_argument, run_import
 
 
 @click.group()
@@ -17,12 +17,8 @@ def catalog() -> None:
 
 
 @catalog.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--errors",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write every bad row to this CSV file: line, field, reason.",
-)
+@file_argument
+@errors_option
 @click.option(
     "--decimal-comma", is_flag=True, help="Read 12,50 as twelve and a half. 12.50 stays so."
 )

@@ -22,6 +22,13 @@ Importing = Callable[[OnProgress, OnBad], Coroutine[Any, Any, ImportReport]]
 _SHOWN = 20
 SOME_BAD, UNUSABLE = 1, 2
 
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+errors_option = click.option(
+    "--errors",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write every bad row to this CSV file: line, field, reason.",
+)
+
 
 def run_import(label: str, errors: Path | None, importing: Importing) -> None:
     """Run an import to its end and exit: 0 all rows in, 1 some rows bad, 2 nothing of the file

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from checkstand.catalog.importers.report import ImportReport
-from checkstand.cli.importing import OnBad, OnProgress, printable, run_import
+from checkstand.cli.importing import (
+    OnBad,
+    OnProgress,
+    errors_option,
+    file_argument,
+    printable,
+    run_import,
+)
 from checkstand.tax import store
 from checkstand.tax.importer import import_rates
 from checkstand.tax.model import TaxRate
@@ -26,12 +33,8 @@ def tax() -> None:
 
 
 @tax.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--errors",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write every bad row to this CSV file: line, field, reason.",
-)
+@file_argument
+@errors_option
 @click.option(
     "--replace",
     is_flag=True,

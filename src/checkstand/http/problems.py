@@ -6,6 +6,7 @@ Nothing of the input is repeated but the names of fields; faults of ours say not
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from checkstand.errors import (
     CheckoutInvalid,
@@ -28,6 +30,7 @@ from checkstand.http.answers import JSON, PRIVATE, dump
 from checkstand.storage.idempotency import Replay
 
 _log = logging.getLogger(__name__)
+_HARMLESS = re.compile(r"[\w-]{1,60}", re.ASCII)
 
 
 def refusal_response(refusal: Refusal) -> Response:
@@ -58,7 +61,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _malformed(request: Request, error: RequestValidationError) -> Response:
-        return refusal_response(parameter_refusal(error.errors()))
+        return refusal_response(parameter_refusal(error.errors(), error.body))
 
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
@@ -66,9 +69,7 @@ def install(app: FastAPI) -> None:
             return refusal_response(NoSuchRoute())
         if error.status_code == 405:
             response = refusal_response(MethodNotAllowed())
-            allow = (error.headers or {}).get("Allow")
-            if allow:
-                response.headers["Allow"] = allow
+            response.headers["Allow"] = ", ".join(_allowed(request))
             return response
         body = {
             "code": "rest_error",
@@ -79,15 +80,31 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> Response:
-        # The server logs the traceback; the request id ties this answer to it.
-        _log.error("request %s failed", request.scope.get("state", {}).get("request_id"))
-        return refusal_response(ServerFault())
+        # The server logs the traceback; the request id ties this answer to it. It is set here
+        # because this handler answers from outside of the edge, which sets it everywhere else.
+        request_id = str(request.scope.get("state", {}).get("request_id", ""))
+        _log.error("request %s failed", request_id)
+        response = refusal_response(ServerFault())
+        response.headers["X-Request-Id"] = request_id
+        return response
 
 
-def parameter_refusal(errors: Sequence[Any]) -> Refusal:
+def _allowed(request: Request) -> list[str]:
+    """Every method of the path; the framework's own Allow names those of one route only."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+
+
+def parameter_refusal(errors: Sequence[Any], body: Any = None) -> Refusal:
     """What pydantic found, as the platform says it: names of what is missing, else what is wrong
     with each field (contract README 4.1)."""
-    missing = [_name(error) for error in errors if error["type"] == "missing"]
+    missing = [_name(error, body) for error in errors if error["type"] == "missing"]
     if missing:
         return ParameterMissing(
             f"Missing parameter(s): {', '.join(missing)}.", data={"params": missing}
@@ -95,7 +112,7 @@ def parameter_refusal(errors: Sequence[Any]) -> Refusal:
     params: dict[str, str] = {}
     details: dict[str, dict[str, str]] = {}
     for error in errors:
-        name = _name(error)
+        name = _name(error, body)
         params.setdefault(name, _explanation(error))
         details.setdefault(name, {"code": "rest_invalid_type", "message": params[name]})
     names = ", ".join(params)
@@ -104,10 +121,30 @@ def parameter_refusal(errors: Sequence[Any]) -> Refusal:
     )
 
 
-def _name(error: Any) -> str:
-    """The dotted name of a field, without where it was sent; keys of ours only."""
-    parts = [str(part) for part in error["loc"][1:]] or ["body"]
-    return ".".join(part if len(part) <= 60 else part[:57] + "..." for part in parts[:6])
+def _name(error: Any, body: Any) -> str:
+    """The dotted name of a field, without where it was sent. Pydantic's names for the branches of
+    a union are left out, and what a client used as a key is shown only when it is harmless."""
+    where, *parts = error["loc"]
+    if where == "body":
+        parts = _sent(parts, body, keep_last=error["type"] == "missing")
+    shown = [str(part) if _HARMLESS.fullmatch(str(part)) else "…" for part in parts[:6]]
+    return ".".join(shown) or "body"
+
+
+def _sent(parts: Sequence[Any], body: Any, *, keep_last: bool) -> list[Any]:
+    """The parts of a location that lead through `body`."""
+    found = []
+    for index, part in enumerate(parts):
+        inside = (
+            part in body
+            if isinstance(body, dict)
+            else isinstance(body, list) and part in range(len(body))
+        )
+        if inside:
+            body = body[part]
+        if inside or (keep_last and index == len(parts) - 1):
+            found.append(part)
+    return found
 
 
 def _explanation(error: Any) -> str:

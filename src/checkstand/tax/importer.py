@@ -5,19 +5,18 @@ The whole file is one transaction: nobody is charged by half a table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from checkstand.catalog.importers import cells
+from checkstand.catalog.importers.batches import BATCH, TransactionSource, batched
 from checkstand.catalog.importers.cells import LONGEST_NAME, CellError
 from checkstand.catalog.importers.csvfile import CsvFile, Record, UnusableFile, open_csv
 from checkstand.catalog.importers.report import BadRow, ImportReport, RowWarning, Tally
-from checkstand.catalog.importers.survey import TransactionSource
 from checkstand.kit.money import round_half_up
 from checkstand.kit.places import PostcodeRange, is_range
 from checkstand.tax import store
@@ -30,7 +29,6 @@ Key = tuple[str, str, tuple[str, ...], tuple[str, ...], int, str, str]
 
 _REQUIRED = (frozenset({"Country Code"}), frozenset({"Rate %"}), frozenset({"Tax Name"}))
 _MOST_ROWS = 500_000
-_BATCH = 1000
 _NEW = 0
 _ANY = "*"
 
@@ -58,7 +56,7 @@ async def import_rates(
         await store.lock_for_import(connection)
         await store.ensure_classes(connection, reading.classes)
         kept: set[int] = set()
-        for batch in _batches(found):
+        for batch in batched(found, lambda: 0):
             added, changed, same = await store.upsert(connection, batch)
             tally.created += len(added)
             tally.updated += len(changed)
@@ -67,12 +65,6 @@ async def import_rates(
         if replace_all and not tally.bad_rows:
             tally.removed = await store.remove_others(connection, kept)
     return tally.report()
-
-
-def _batches(found: Sequence[TaxRate]) -> Iterator[list[TaxRate]]:
-    remaining = iter(found)
-    while batch := list(islice(remaining, _BATCH)):
-        yield batch
 
 
 @dataclass(slots=True)
@@ -97,7 +89,7 @@ class _Reading:
                 self._add(row, row.rate(position=len(found)), found)
             else:
                 self.tally.refuse(BadRow(record.line, "", record.reason))
-            if self.tally.rows % _BATCH == 0:
+            if self.tally.rows % BATCH == 0:
                 on_progress(self.file.position, self.file.size)
         on_progress(self.file.size, self.file.size)
         return found

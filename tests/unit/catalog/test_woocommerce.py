@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 
 from checkstand.catalog import store
+from checkstand.catalog.importers.batches import BATCH, batched
 from checkstand.catalog.importers.report import ImportReport
-from checkstand.catalog.importers.survey import BATCH, batched
 from checkstand.catalog.importers.woocommerce import UnusableFile, import_products
 from checkstand.catalog.model import Backorders, Product, ProductType, StockStatus
 from checkstand.kit.money import Currency

@@ -5,11 +5,10 @@ Nothing is written; after it the bad rows are known, and every good row has its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
+from checkstand.catalog.importers.batches import TransactionSource, batched
 from checkstand.catalog.importers.csvfile import CsvFile, Malformed, Record
 from checkstand.catalog.importers.plan import Plan, Target, id_in
 from checkstand.catalog.importers.reading import LARGEST_ID, RowReader
@@ -20,32 +19,6 @@ from checkstand.catalog.slugs import slug_of
 from checkstand.catalog.store import writing
 from checkstand.catalog.store.writing import Existing
 from checkstand.storage.database import Connection
-
-BATCH = 1000
-_BATCH_BYTES = 8 * 1024 * 1024
-
-T = TypeVar("T")
-
-
-class TransactionSource(Protocol):
-    def transaction(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection in a transaction that is committed at the end of the block."""
-
-
-def batched(items: Iterable[T], position: Callable[[], int]) -> Iterator[list[T]]:
-    """The items in lists of a thousand, or of fewer when they take many bytes of the file.
-
-    `position` says how far the file has been read.
-    """
-    batch: list[T] = []
-    start = position()
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH or position() - start > _BATCH_BYTES:
-            yield batch
-            batch, start = [], position()
-    if batch:
-        yield batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from checkstand.catalog.importers.batches import TransactionSource, batched
 from checkstand.catalog.importers.columns import REQUIRED, Columns
 from checkstand.catalog.importers.csvfile import CsvFile, Record, UnusableFile, open_csv
 from checkstand.catalog.importers.plan import Plan
 from checkstand.catalog.importers.reading import RowReader
 from checkstand.catalog.importers.report import BadRow, ImportReport, RowWarning, Tally
 from checkstand.catalog.importers.rows import Item
-from checkstand.catalog.importers.survey import Survey, TransactionSource, batched
+from checkstand.catalog.importers.survey import Survey
 from checkstand.catalog.importers.writer import Writer
 from checkstand.kit.money import Currency
 

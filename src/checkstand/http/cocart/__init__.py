@@ -1,1 +1,1 @@
-"""The CoCart namespaces: `preview` renders decimal strings, `v2` minor-unit strings, of one core."""
+"""CoCart's namespaces: `preview` renders decimal strings, `v2` minor-unit strings, of one core."""

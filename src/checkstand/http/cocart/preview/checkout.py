@@ -46,8 +46,8 @@ DialectHeader = Annotated[
     str | None,
     Header(
         alias="Checkstand-Dialect",
-        description="`reference` (POST processes) or `tutorial` (PUT processes); the consumer key's "
-        "own dialect wins over it.",
+        description="`reference` (POST processes) or `tutorial` (PUT processes); the consumer "
+        "key's own dialect wins over it.",
     ),
 ]
 ConsumerKey = Annotated[str | None, Query(description="ck_…; or as Basic user name.")]
@@ -217,14 +217,13 @@ async def _process(
         return present.processed(placement, shop.profile)
 
     once = await ticket(request, caller, "process checkout", _text(render))
-    expected = body.expected_total
     command = ProcessCommand(
         update=_changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body),
         create_account=body.create_account,
         customer_note=body.customer_note or "",
-        expected_total=None if expected is None else str(expected),
+        expected_total=body.expected_total,
     )
     return answer(request, render(await shop.checkout.process(caller, command, once)))
 
@@ -271,8 +270,8 @@ def _refuse_payment(body: UpdateIn, dialect: Dialect) -> None:
     if found:
         verb = "POST" if dialect is Dialect.REFERENCE else "PUT"
         raise WrongVerb(
-            f"This request updates the checkout and must not carry {', '.join(found)}. Send it with "
-            f"{verb} to order (dialect `{dialect}`; set by the consumer key, the "
+            f"This request updates the checkout and must not carry {', '.join(found)}. Send it "
+            f"with {verb} to order (dialect `{dialect}`; set by the consumer key, the "
             "Checkstand-Dialect header or the setting checkout.dialect).",
             data={"fields": found, "process_verb": verb, "dialect": dialect.value},
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 
 
 class _In(BaseModel):
@@ -49,6 +52,14 @@ OptionalAddress = Annotated[
 Scalar = str | bool | int | float | None
 
 
+def _amount(value: Any) -> Any:
+    """An amount in major units, as number or text."""
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError("must be an amount such as 19.99")
+    return text
+
+
 class KeyValue(_In):
     key: Annotated[str, Field(max_length=200)]
     value: Scalar
@@ -58,6 +69,9 @@ PaymentData = Annotated[
     dict[str, Any] | list[KeyValue] | None,
     Field(description="An object, or a list of {key, value}.", max_length=100),
 ]
+
+
+Amount = Annotated[str, BeforeValidator(_amount, json_schema_input_type=str | int | float)]
 
 
 class UpdateIn(_In):
@@ -82,7 +96,7 @@ class ProcessIn(UpdateIn):
     use_different_billing: bool = Field(True, description="false: one address for both.")
     create_account: bool = False
     customer_note: str | None = Field(None, max_length=5000)
-    expected_total: str | int | float | None = Field(
+    expected_total: Amount | None = Field(
         None, description="Refuse with 409 when the total is another; major units."
     )
 

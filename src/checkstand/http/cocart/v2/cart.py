@@ -162,7 +162,8 @@ async def add_items(
     """Several products, all or none: a list of items, or the products of a grouped one."""
     if body.items is None and body.id is None:
         raise ParameterMissing(
-            "Send `items`, or the `id` of a grouped product with a `quantity` for each of its products.",
+            "Send `items`, or the `id` of a grouped product with a `quantity` for each of its "
+            "products.",
             data={"params": ["items"]},
         )
     keys: list[str] = []

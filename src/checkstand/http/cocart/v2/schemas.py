@@ -5,10 +5,14 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from checkstand.cart.verbs import MAX_QUANTITY
 from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
+
+MAX_ITEM_DATA = 16_384
+"""Bytes of JSON that one line may carry: the whole cart is read and written at once."""
 
 
 class _In(BaseModel):
@@ -43,6 +47,12 @@ def _listed_object(value: Any) -> Any:
     return {} if value == [] or value is None else value
 
 
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(value)) > MAX_ITEM_DATA:
+        raise ValueError(f"must not be larger than {MAX_ITEM_DATA} bytes of JSON")
+    return value
+
+
 Identifier = Annotated[
     str,
     BeforeValidator(_identifier, json_schema_input_type=str | int),
@@ -61,6 +71,7 @@ Options = Annotated[
 FreeData = Annotated[
     dict[str, Any],
     BeforeValidator(_listed_object, json_schema_input_type=dict[str, Any] | list[Any]),
+    AfterValidator(_small),
     Field(max_length=50),
 ]
 

@@ -1,39 +1,25 @@
-"""The settings: `checkstand.toml`, then CHECKSTAND_* variables (nested by `__`) on top.
-
-Read once at start by wiring, app and cli only. Anything wrong is a ConfigurationError that names
-the key, the value and the fix. Secrets come by reference: `env:NAME` or `file:PATH`.
-"""
+"""The sections of the settings, each key with its default, its bounds and what it is for."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel import localedata
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
-from checkstand.errors import ConfigurationError
 from checkstand.kit.money import Currency, is_currency
-
-FILE_VARIABLE = "CHECKSTAND_CONFIG"
-DEFAULT_FILE = "checkstand.toml"
 
 
 def _resolved(value: Any) -> Any:
@@ -68,6 +54,20 @@ def _currency_code(value: str) -> str:
     return value
 
 
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone; use a name such as America/Los_Angeles") from None
+    return value
+
+
+def _language(value: str) -> str:
+    if not localedata.exists(value):
+        raise ValueError("is not a known language; use a code such as en_US or de_DE")
+    return value
+
+
 def _country_code(value: str) -> str:
     if len(value) != 2 or not value.isascii() or not value.isalpha() or not value.isupper():
         raise ValueError("is not a country code; use two capital letters (ISO 3166-1), such as US")
@@ -76,25 +76,26 @@ def _country_code(value: str) -> str:
 
 def _state_code(value: str) -> str:
     country, _, state = value.partition(":")
-    _country_code(country)
-    if not state:
+    if not state or len(country) != 2 or not country.isupper():
         raise ValueError("is not a state; write COUNTRY:STATE, such as US:CA")
     return value
 
 
 Reference = Annotated[str, BeforeValidator(_resolved)]
 CurrencyCode = Annotated[str, AfterValidator(_currency_code)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+Language = Annotated[str, AfterValidator(_language)]
 CountryCode = Annotated[str, AfterValidator(_country_code)]
 StateCode = Annotated[str, AfterValidator(_state_code)]
 Amount = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 12, allow_inf_nan=False)]
 """A price in major units of the base currency."""
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     base_url: str = Field(
@@ -115,10 +116,11 @@ class ServerSettings(_Section):
     )
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     url: Reference = Field(
         "",
-        description="PostgreSQL address; `env:NAME` or `file:PATH` for a secret one. Empty: `demo` starts its own server.",
+        description="PostgreSQL address; secret ones by `env:NAME` or `file:PATH`. "
+        "`checkstand demo` brings its own.",
     )
     listen_url: Reference = Field(
         "",
@@ -149,7 +151,7 @@ class DatabaseSettings(_Section):
         return self
 
 
-class StoreAddress(_Section):
+class StoreAddress(Section):
     address_1: str = ""
     address_2: str = ""
     city: str = ""
@@ -158,7 +160,7 @@ class StoreAddress(_Section):
     country: CountryCode = "US"
 
 
-class CurrencySettings(_Section):
+class CurrencySettings(Section):
     rate: Decimal = Field(
         gt=0,
         le=Decimal(10) ** 9,
@@ -168,7 +170,7 @@ class CurrencySettings(_Section):
     decimals: int | None = Field(None, ge=0, le=4, description="Decimals used; empty: ISO 4217's.")
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     name: str = Field("Checkstand shop", description="The shop's name.")
     description: str = Field("", description="One line about the shop.")
     address: StoreAddress = Field(StoreAddress(), description="Where the shop is.")
@@ -179,10 +181,8 @@ class StoreSettings(_Section):
     currencies: dict[CurrencyCode, CurrencySettings] = Field(
         {}, description="Further currencies by code, each with its rate."
     )
-    language: str = Field(
-        "en_US", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description="Language of amounts and dates."
-    )
-    timezone: str = Field("UTC", description="The shop's time zone, for display dates.")
+    language: Language = Field("en_US", description="Language of amounts and dates.")
+    timezone: TimeZone = Field("UTC", description="The shop's time zone, for display dates.")
     weight_unit: Literal["kg", "g", "lbs", "oz"] = Field(
         "kg", description="Unit of product weights."
     )
@@ -194,7 +194,8 @@ class StoreSettings(_Section):
     )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
-        description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} are filled in.",
+        description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} "
+        "are filled in.",
     )
 
     @model_validator(mode="after")
@@ -207,8 +208,8 @@ class StoreSettings(_Section):
         ]:
             if decimals is not None and decimals > Currency.of(code).exponent:
                 raise ValueError(
-                    f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} cannot "
-                    "be charged; lower the decimals"
+                    f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} "
+                    "cannot be charged; lower the decimals"
                 )
         try:
             self.order_received_url.format(base_url="", order_id=1, order_key="")
@@ -219,10 +220,11 @@ class StoreSettings(_Section):
         return self
 
 
-class TaxSettings(_Section):
+class TaxSettings(Section):
     enabled: bool = Field(
         True,
-        description="Whether tax is charged at all. Rates are in the database: `checkstand tax import`.",
+        description="Whether tax is charged at all. Rates are in the database: "
+        "`checkstand tax import`.",
     )
     prices_include_tax: bool = Field(
         False, description="Whether catalogue prices are entered with tax."
@@ -236,7 +238,7 @@ class TaxSettings(_Section):
     shipping_class: str = Field("", description="Tax class of shipping costs; empty: standard.")
 
 
-class MethodSettings(_Section):
+class MethodSettings(Section):
     id: int = Field(ge=1, description="Number of the method, unique in the shop: `flat_rate:1`.")
     kind: Literal["flat_rate", "free_shipping", "local_pickup"] = Field(
         description="What kind of method this is."
@@ -255,7 +257,7 @@ class MethodSettings(_Section):
     taxable: bool = Field(True, description="Whether tax is charged on the cost.")
 
 
-class ZoneSettings(_Section):
+class ZoneSettings(Section):
     name: str = Field(description="The zone's name.")
     countries: tuple[CountryCode, ...] = Field(
         (), description="Countries of the zone; none of countries and states: everywhere."
@@ -267,7 +269,7 @@ class ZoneSettings(_Section):
     methods: tuple[MethodSettings, ...] = Field((), description="What is offered there, in order.")
 
 
-class ShippingSettings(_Section):
+class ShippingSettings(Section):
     enabled: bool = Field(True, description="Whether the shop ships at all.")
     zones: tuple[ZoneSettings, ...] = Field(
         (), description="Tried in order; the first that covers the address is used."
@@ -286,7 +288,7 @@ class ShippingSettings(_Section):
         return self
 
 
-class CheckoutSettings(_Section):
+class CheckoutSettings(Section):
     access: Literal["keys", "open"] = Field(
         "keys", description="Whether checkout routes need a consumer key."
     )
@@ -303,7 +305,7 @@ class CheckoutSettings(_Section):
     )
 
 
-class CartSettings(_Section):
+class CartSettings(Section):
     guest_hours: int = Field(
         48, ge=1, le=720, description="Hours until an untouched guest cart expires."
     )
@@ -313,7 +315,7 @@ class CartSettings(_Section):
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
 
 
-class OfflineGatewaySettings(_Section):
+class OfflineGatewaySettings(Section):
     enabled: bool = Field(False, description="Whether shoppers can choose it.")
     title: str = Field("", description="What the shopper reads; empty: the usual name.")
     description: str = Field("", description="More about it, shown at checkout.")
@@ -325,144 +327,23 @@ class CashOnDeliverySettings(OfflineGatewaySettings):
     )
 
 
-class GatewaySettings(_Section):
+class GatewaySettings(Section):
     bacs: OfflineGatewaySettings = OfflineGatewaySettings()
     cheque: OfflineGatewaySettings = OfflineGatewaySettings()
     cod: CashOnDeliverySettings = CashOnDeliverySettings()
 
 
-class RateLimitSettings(_Section):
+class RateLimitSettings(Section):
     enabled: bool = Field(True, description="Accepted; limits are not part of this version yet.")
 
 
-class ProviderSettings(_Section):
+class ProviderSettings(Section):
     timeout: float = Field(
         30, gt=0, le=300, description="Seconds that a payment provider gets to answer."
     )
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least serious messages that are logged."
     )
-
-
-class Settings(BaseSettings):
-    """Everything that an operator can choose."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="CHECKSTAND_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
-
-    server: ServerSettings = ServerSettings()
-    database: DatabaseSettings = DatabaseSettings()
-    store: StoreSettings = StoreSettings()
-    tax: TaxSettings = TaxSettings()
-    shipping: ShippingSettings = ShippingSettings()
-    checkout: CheckoutSettings = CheckoutSettings()
-    cart: CartSettings = CartSettings()
-    gateways: GatewaySettings = GatewaySettings()
-    rate_limits: RateLimitSettings = RateLimitSettings()
-    provider: ProviderSettings = ProviderSettings()
-    log: LogSettings = LogSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what the file says (which arrives as init values)."""
-        return (EnvSettingsSource(settings_cls, env_prefix="CHECKSTAND_"), init_settings)
-
-
-def load(path: Path | None = None, **overrides: Any) -> Settings:
-    """The settings from `path`, else $CHECKSTAND_CONFIG, else ./checkstand.toml if it is there.
-
-    `overrides` are section dicts that a command sets itself; the environment wins over them.
-    """
-    file = path or _file_from_environment()
-    values = _merge(_read(file) if file else {}, overrides)
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise ConfigurationError(_explain(error, str(file or "the environment"))) from None
-    except ValueError as error:  # a CHECKSTAND_* variable that should be JSON and is not
-        raise ConfigurationError(f"an environment variable cannot be read: {error}") from None
-
-
-def _file_from_environment() -> Path | None:
-    named = os.environ.get(FILE_VARIABLE)
-    if named:
-        return Path(named)
-    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text())
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {file}: {error.strerror}; check the path, or unset {FILE_VARIABLE}"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} is not valid TOML: {error}") from None
-
-
-def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in top.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            value = _merge(below, value)
-        merged[key] = value
-    return merged
-
-
-def _explain(error: ValidationError, source: str) -> str:
-    lines = [f"The settings ({source}) have {error.error_count()} problem(s):"]
-    for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"])
-        variable = "CHECKSTAND_" + "__".join(str(part) for part in item["loc"]).upper()
-        lines.append(f"  {key} = {_shown(key, item['input'])}: {_fix(item, key)}")
-        lines.append(f"      (in the file under [{key.rpartition('.')[0]}], or as {variable})")
-    return "\n".join(lines)
-
-
-def _shown(key: str, value: Any) -> str:
-    """The value for a message; never one that may hold a password."""
-    if key.endswith("url") or isinstance(value, (dict, list, BaseModel)):
-        return "…"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _fix(item: Any, key: str) -> str:
-    if item["type"] == "extra_forbidden":
-        near = get_close_matches(key, _known_keys(), 1, 0.6)
-        return "there is no such setting" + (
-            f"; did you mean {near[0]}?" if near else "; remove it"
-        )
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
-
-
-def _known_keys() -> list[str]:
-    return [key for key, _, _ in every_setting()]
-
-
-def every_setting(
-    model: type[BaseModel] = Settings, prefix: str = ""
-) -> list[tuple[str, Any, str]]:
-    """All settings as (dotted key, default, description), for the docs and their test."""
-    found: list[tuple[str, Any, str]] = []
-    for name, field in model.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        if isinstance(default, _Section) and not field.description:
-            found += every_setting(type(default), f"{prefix}{name}.")
-        else:
-            found.append((f"{prefix}{name}", default, field.description or ""))
-    return found

@@ -1,0 +1,184 @@
+"""What is printed and what is kept of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from bench import importing, load, memory
+from bench.importing import Imported
+from bench.memory import Footprint
+from bench.paths import Measured
+from bench.statements import Cost
+from bench.throughput import Comparison
+
+_RESULTS = Path(__file__).resolve().parent / "results"
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that a run has found so far."""
+
+    quick: bool
+    paths: Sequence[Measured] = ()
+    costs: dict[str, Cost] = field(default_factory=dict)
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    footprint: Footprint | None = None
+    imported: Imported | None = None
+
+
+def show(found: Findings) -> None:
+    """Prints the tables; budgets that are exceeded stand out."""
+    if found.comparisons:
+        _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
+        _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
+    rows = [*_memory_rows(found.footprint), *_import_rows(found.imported)]
+    if rows:
+        _table(("what", "measured", "budget", "ok?"), rows)
+    for path in found.paths:
+        cost = found.costs.get(path.name)
+        if cost is not None and cost.over(path):
+            print(f"OVER BUDGET: {path.name} costs {_counted(cost)}, not {_budget(path)}:")
+            print("".join(f"    {number}. {text}\n" for number, text in _numbered(cost)))
+
+
+_PACE_HEAD = (
+    "path", "shop req/s", "floor req/s", "ratio", "budget", "statements", "budget", "ok?",
+)  # fmt: skip
+_DETAIL_HEAD = (
+    "path", "shop ms p50", "p95", "p99", "floor ms p50", "p95", "p99",
+    "shop CPU ms", "floor CPU ms", "CPU ratio",
+)  # fmt: skip
+
+
+def _pace_row(path: Measured, found: Findings) -> tuple[str, ...]:
+    seen, cost = found.comparisons[path.name], found.costs[path.name]
+    failures = seen.shop.failures + seen.floor.failures
+    wrong = [
+        f"{failures} failures" if failures else "",
+        "STATEMENTS" if cost.over(path) else "",
+        "slow" if seen.ratio < path.ratio else "",
+    ]
+    return (
+        path.name,
+        f"{seen.shop.per_second:,.0f}",
+        f"{seen.floor.per_second:,.0f}",
+        f"{seen.ratio:.2f}",
+        f">= {path.ratio:.2f}",
+        _counted(cost),
+        _budget(path),
+        ", ".join(filter(None, wrong)) or "ok",
+    )
+
+
+def _counted(cost: Cost) -> str:
+    return _spelled(len(cost.statements), cost.transactions)
+
+
+def _budget(path: Measured) -> str:
+    return "<= " + _spelled(path.statements, path.transactions)
+
+
+def _spelled(statements: int, transactions: int) -> str:
+    return f"{statements} in {transactions} tx" if transactions else str(statements)
+
+
+def _numbered(cost: Cost) -> list[tuple[int, str]]:
+    return list(enumerate((text[:110] for text in cost.statements), start=1))
+
+
+def _detail_row(path: Measured, found: Findings) -> tuple[str, ...]:
+    seen = found.comparisons[path.name]
+    times = [
+        f"{value:.1f}"
+        for pace in (seen.shop, seen.floor)
+        for value in (pace.p50, pace.p95, pace.p99)
+    ]
+    cpu = (f"{seen.shop.cpu_ms:.3f}", f"{seen.floor.cpu_ms:.3f}", f"{seen.cpu_ratio:.2f}")
+    return (path.name, *times, *cpu)
+
+
+def _memory_rows(seen: Footprint | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    what = f"worker after {seen.requests:,} and {2 * seen.requests:,} mixed requests"
+    failed = f" ({seen.failures} failures)" if seen.failures else ""
+    measured = f"{seen.first:.1f} MB, {seen.second:.1f} MB (start {seen.started:.1f}){failed}"
+    return [(what, measured, f"<= {memory.BUDGET_MB:.0f} MB, flat", _ok(seen.ok))]
+
+
+def _import_rows(seen: Imported | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    budget = f"<= {importing.BUDGET_SECONDS:.0f} s, <= {importing.BUDGET_MB:.0f} MB"
+    measured = f"{seen.seconds:.1f} s, peak {seen.peak_mb:.0f} MB"
+    return [(f"import of {seen.rows:,} rows", measured, budget, _ok(seen.ok))]
+
+
+def _ok(ok: bool) -> str:
+    return "ok" if ok else "OVER"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for number, line in enumerate(lines):
+        cells = [text.ljust(width) if column == 0 else text.rjust(width)
+                 for column, (text, width) in enumerate(zip(line, widths, strict=True))]  # fmt: skip
+        print("  ".join(cells))
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
+    print()
+
+
+def keep(found: Findings) -> Path:
+    """Writes the figures, with the machine that they were taken on; gives the file."""
+    now = datetime.now(UTC)
+    content = {
+        "taken_at": now.isoformat(timespec="seconds"),
+        "quick": found.quick,
+        "machine": _machine(),
+        "paths": {path.name: _kept(path, found) for path in found.paths},
+        "memory": asdict(found.footprint) if found.footprint else None,
+        "import": asdict(found.imported) if found.imported else None,
+    }
+    _RESULTS.mkdir(exist_ok=True)
+    file = _RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
+    file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    return file
+
+
+def _kept(path: Measured, found: Findings) -> dict[str, object]:
+    seen, cost = found.comparisons.get(path.name), found.costs.get(path.name)
+    budgets = {"ratio": path.ratio, "statements": path.statements}
+    return {
+        "budgets": {**budgets, "transactions": path.transactions},
+        "throughput": {**asdict(seen), "ratio": seen.ratio, "cpu_ratio": seen.cpu_ratio}
+        if seen
+        else None,
+        "statements": len(cost.statements) if cost else None,
+        "transactions": cost.transactions if cost else None,
+    }
+
+
+def _machine() -> dict[str, object]:
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=_RESULTS.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {
+        "revision": described.stdout.strip(),
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "busy": os.getloadavg()[0],
+        "load": load.generator(),
+    }
