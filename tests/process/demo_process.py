@@ -91,13 +91,16 @@ class Demo:
     command: Sequence[str] = COMMAND
     options: Sequence[str] = ("--port", "0")
     user: int | None = None
+    ready_file: Path = Path()
     process: subprocess.Popen[bytes] = field(init=False)
     ready: dict[str, Any] = field(default_factory=dict)
     seen: set[psutil.Process] = field(default_factory=set)
+    _stale: tuple[int, int] | None = None
 
-    @property
-    def ready_file(self) -> Path:
-        return self.desk / "ready.json"
+    def __post_init__(self) -> None:
+        self.desk.mkdir(parents=True)
+        if self.ready_file == Path():
+            self.ready_file = self.desk / "ready.json"
 
     @property
     def output(self) -> str:
@@ -121,8 +124,7 @@ class Demo:
         return {name: value for name, value in self.ready.items() if name != "base_url"}
 
     def start(self) -> Demo:
-        self.desk.mkdir(parents=True, exist_ok=True)
-        self.ready = {}
+        self.ready, self._stale = {}, self._stamp()
         with (
             (self.desk / "stdout").open("wb") as out,
             (self.desk / "stderr").open("wb") as err,
@@ -130,8 +132,13 @@ class Demo:
         ):
             self.process = subprocess.Popen(
                 [
-                    *self.command, "demo", *self.options,
-                    "--data-dir", str(self.data_dir), "--ready-file", str(self.ready_file),
+                    *self.command,
+                    "demo",
+                    *self.options,
+                    "--data-dir",
+                    str(self.data_dir),
+                    "--ready-file",
+                    str(self.ready_file),
                 ],  # fmt: skip
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -150,16 +157,22 @@ class Demo:
 
         def announced() -> bool:
             assert self.running, f"it ended with {self.process.returncode}:\n{self.errors}"
-            return self.ready_file.exists()
+            return self._stamp() not in (None, self._stale)
 
-        until(announced, f"no ready file; stderr: {self.errors}", every=0.002)
+        until(announced, "the ready file is there", every=0.002)
         self.ready = json.loads(self.ready_file.read_text())
         self.look()
         return self
 
+    def _stamp(self) -> tuple[int, int] | None:
+        """Which ready file is there; a killed demo leaves its own behind."""
+        with contextlib.suppress(OSError):
+            found = self.ready_file.stat()
+            return found.st_ino, found.st_mtime_ns
+        return None
+
     @property
     def running(self) -> bool:
-        self.look()
         return self.process.poll() is None
 
     def look(self) -> None:
@@ -198,11 +211,16 @@ class Demo:
     def assert_gone(self, seconds: float = PATIENCE) -> None:
         """Nothing of it is left, or will be within `seconds`."""
         until(
-            lambda: not self.left_behind(), f"processes are left: {self.left_behind()}", seconds, 0.05
+            lambda: not self.left_behind(),
+            f"processes are left: {self.left_behind()}",
+            seconds,
+            0.05,
         )
 
     def clear_away(self) -> None:
         """After a test, however it went: ends this demo's own processes."""
+        if not hasattr(self, "process"):
+            return
         with contextlib.suppress(subprocess.TimeoutExpired, ProcessLookupError):
             if self.process.poll() is None:
                 self.process.terminate()

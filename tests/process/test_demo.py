@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -14,11 +15,16 @@ import stat
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from tests.process.demo_process import (
@@ -52,7 +58,7 @@ by_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as som
 
 @pytest.fixture
 def demos(tmp_path: Path) -> Iterator[Start]:
-    """Makes demos and leaves nothing of them behind."""
+    """Makes demos, to be started by the test, and leaves nothing of them behind."""
     made: list[Demo] = []
 
     def make(data_dir: Path | None = None, **options: Any) -> Demo:
@@ -76,46 +82,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         demo.clear_away()
 
 
+@dataclass(frozen=True)
+class Home:
+    """The data folder of a demo that has ended, and what the next one on it has to know."""
+
+    data_dir: Path
+    keys: dict[str, Any]
+    cart_key: str
+    contents: str
+
+
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a demo that was started once, filled, and has ended. Copy it."""
-    folder = tmp_path_factory.mktemp("seeded")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A folder on which the tests below start one demo after another."""
+    folder = tmp_path_factory.mktemp("home")
     demo = Demo(folder / SPOKEN / "demo data", folder / "desk")
     try:
         demo.start().wait_ready()
-        cart_of(demo)
+        known = Home(demo.data_dir, demo.keys, cart_of(demo), contents(demo))
         assert demo.end() == 0
     finally:
         demo.clear_away()
-    return demo.data_dir
-
-
-def add_shirt(demo: Demo, cart_key: str = "") -> Answer:
-    headers = {"Cart-Key": cart_key} if cart_key else {}
-    shirt = {"id": str(demo.ready["products"][0]["id"]), "quantity": "1"}
-    return call("POST", f"{demo.v2}/cart/add-item", shirt, headers=headers)
-
-
-def cart_of(demo: Demo) -> str:
-    """The key of a new cart with a shirt in it."""
-    answer = add_shirt(demo)
-    assert answer.status == 200
-    return str(answer.body["cart_key"])
-
-
-def item_count(demo: Demo, cart_key: str) -> int:
-    return int(call("GET", f"{demo.v2}/cart", headers={"Cart-Key": cart_key}).body["item_count"])
-
-
-def ask(url: str, statement: str) -> Any:
-    async def run() -> Any:
-        connection = await asyncpg.connect(url, timeout=PATIENCE)
-        try:
-            return await connection.fetchval(statement)
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
+    yield known
+    shutil.rmtree(folder)
 
 
 # --- a running demo -----------------------------------------------------------------------------
@@ -187,7 +176,7 @@ def test_both_dialects_order(shop: Demo) -> None:
 
 def test_the_database_is_open_to_psql_and_to_drivers(shop: Demo) -> None:
     url = shop.ready["database_url"]
-    assert ask(url, "SELECT count(*) FROM products WHERE parent_id IS NULL") == len(
+    assert ask(shop, "SELECT count(*) FROM products WHERE parent_id IS NULL") == len(
         shop.ready["products"]
     )
     if psql := shutil.which("psql"):
@@ -203,7 +192,7 @@ def test_the_database_is_open_to_psql_and_to_drivers(shop: Demo) -> None:
 
 def test_the_administrator_signs_in(shop: Demo) -> None:
     admin = (shop.ready["admin_username"], shop.ready["admin_password"])
-    account = ask(shop.ready["database_url"], "SELECT id FROM accounts WHERE username = 'admin'")
+    account = ask(shop, "SELECT id FROM accounts WHERE username = 'admin'")
     shirt = {"id": str(shop.ready["products"][0]["id"]), "quantity": "1"}
     assert call("POST", f"{shop.v2}/cart/add-item", shirt, basic=admin).status == 200
     cart = call("GET", f"{shop.v2}/cart", basic=admin)
@@ -215,31 +204,22 @@ def test_the_administrator_signs_in(shop: Demo) -> None:
 
 
 def assert_refused(demo: Demo, *words: str) -> None:
-    """It ended with 1 and one line that says why, and nothing of it is left."""
+    """It ended with 1, one line that says why, and nothing left of it."""
     assert demo.wait() == 1, demo.errors
-    lines = [
-        line for line in demo.errors.splitlines() if not line.startswith("Starting PostgreSQL in ")
-    ]
+    lines = [line for line in demo.errors.splitlines() if not line.startswith("Starting ")]
     assert len(lines) == 1, demo.errors
     assert lines[0].startswith("checkstand: ")
     for word in words:
         assert word in lines[0]
     assert demo.output == ""
-    assert not demo.ready_file.exists()
 
 
 def test_a_second_demo_on_the_folder_is_refused(shop: Demo, demos: Start) -> None:
-    second = demos(shop.data_dir, desk=shop.desk.parent / "second").start()
+    # A script that is started twice names the same ready file, too.
+    second = demos(shop.data_dir, ready_file=shop.ready_file).start()
     assert_refused(second, str(shop.data_dir), "in use", str(shop.process.pid))
-    assert call("GET", f"{shop.v2}/cart").status == 200
-
-
-def test_a_second_demo_leaves_the_ready_file_of_the_first(shop: Demo, demos: Start) -> None:
-    second = demos(shop.data_dir)
-    second.options = ("--port", "0", "--ready-file", str(shop.ready_file))
-    second.start()
-    assert second.wait() == 1
     assert json.loads(shop.ready_file.read_text()) == shop.ready
+    assert call("GET", f"{shop.v2}/cart").status == 200
 
 
 def test_a_port_in_use_is_refused(demos: Start) -> None:
@@ -247,33 +227,283 @@ def test_a_port_in_use_is_refused(demos: Start) -> None:
         port = taken.getsockname()[1]
         demo = demos(options=("--port", str(port))).start()
         assert_refused(demo, f"127.0.0.1:{port}", "in use", "--port")
-    demo.assert_gone(0)
+    assert demo.left_behind() == []
     assert not demo.data_dir.exists()
 
 
 def test_a_data_folder_that_cannot_be_made_is_refused(tmp_path: Path, demos: Start) -> None:
     (tmp_path / "file").write_text("not a folder")
     demo = demos(tmp_path / "file" / "demo data").start()
-    assert_refused(demo, str(demo.data_dir), "ot a directory")
-    demo.assert_gone(0)
+    assert_refused(demo, str(demo.data_dir), "Not a directory")
+    assert demo.left_behind() == []
 
 
 @by_root
 def test_a_data_folder_that_cannot_be_written_is_refused(tmp_path: Path, demos: Start) -> None:
-    demo = demos(tmp_path / "data", user=NOBODY)
+    demo = demos(tmp_path / "root's", user=NOBODY, ready_file=Path("/tmp/never-written"))
     demo.data_dir.mkdir(mode=0o755)
-    for folder in tmp_path.parents:
-        if folder.stat().st_uid == os.geteuid() and folder.name.startswith("pytest-"):
-            pass
     demo.start()
-    assert_refused(demo, str(demo.data_dir), "ermission denied")
-    demo.assert_gone(0)
+    assert_refused(demo, str(demo.data_dir), "Permission denied")
+    assert demo.left_behind() == []
 
 
 def test_a_ready_file_that_cannot_be_written_is_refused(tmp_path: Path, demos: Start) -> None:
     nowhere = tmp_path / "no such folder" / "ready.json"
-    demo = demos()
-    demo.ready_path = nowhere
-    demo.start()
+    demo = demos(ready_file=nowhere).start()
     assert_refused(demo, str(nowhere))
-    demo.assert_gone(0)
+    assert not demo.data_dir.exists()
+
+
+# --- ends ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", STOPPING, ids=lambda number: number.name)
+async def test_a_signal_ends_it_once_the_running_request_is_answered(
+    home: Home, demos: Start, number: int
+) -> None:
+    demo = demos(home.data_dir)
+    with watched(demo.desk) as changes:
+        demo.start().wait_ready()
+        assert demo.keys == home.keys
+        before = item_count(demo, home.cart_key)
+        assert before > 0
+        async with locked(demo, home.cart_key) as is_waited_for:
+            adding = asyncio.create_task(asyncio.to_thread(add_shirt, demo, home.cart_key))
+            while not await is_waited_for():
+                await asyncio.sleep(0.01)
+            demo.tell(number)
+            until(lambda: not accepts(demo), "it takes no new connections")
+            assert demo.running
+        answer = await adding
+        assert (answer.status, answer.body["item_count"]) == (200, before + 1)
+        assert await asyncio.to_thread(demo.wait) == 0
+        assert demo.left_behind() == []
+    if sys.platform == "linux":
+        # Never there in part: it took its name when it was complete.
+        assert changes("ready.json") == ["moved_to", "delete"]
+    assert not demo.ready_file.exists()
+    assert demo.errors.splitlines() == [f"Starting PostgreSQL in {demo.data_dir} ...", "Stopped."]
+
+
+def test_after_a_kill_nothing_is_left_and_the_next_start_has_it_all(
+    home: Home, demos: Start
+) -> None:
+    demo = demos(home.data_dir).start().wait_ready()
+    cart_key = cart_of(demo)
+    demo.end(signal.SIGKILL)
+    demo.assert_gone(20)
+    demo.start().wait_ready()
+    assert demo.keys == home.keys
+    assert item_count(demo, cart_key) == 1
+    # What a demo leaves behind that is killed while it fills the shop.
+    ask(demo, "DELETE FROM products WHERE type = 'variation'")
+    ask(demo, "DELETE FROM tax_rates")
+    ask(demo, "DELETE FROM consumer_keys")
+    (home.data_dir / "demo-keys.json").unlink()
+    demo.end(signal.SIGKILL)
+    demo.assert_gone(20)
+    demo.start().wait_ready()
+    assert contents(demo) == home.contents
+    assert item_count(demo, cart_key) == 1
+    assert demo.end() == 0
+
+
+PHASES: dict[str, Callable[[Demo], bool]] = {
+    "at once": lambda demo: True,
+    "the first 0.3 s": lambda demo: (
+        time.time() - psutil.Process(demo.process.pid).create_time() > 0.3
+    ),
+    "making the cluster": lambda demo: (demo.data_dir / "postgres.unfinished").exists(),
+    "cluster made": lambda demo: (demo.data_dir / "postgres").exists(),
+    "PostgreSQL up": lambda demo: "ready" in text_of(demo.data_dir / "postgres" / "postmaster.pid"),
+    "filling the shop": lambda demo: "Filling" in demo.errors,
+    "keys made": lambda demo: (demo.data_dir / "demo-keys.json").exists(),
+    "welcome": lambda demo: demo.output != "",
+}
+
+
+def assert_ends_during_start(demo: Demo, phase: str, number: int, times: int = 1) -> None:
+    """A start that is ended in the phase leaves nothing running, says so, and shows no ruins."""
+    demo.start()
+    until(lambda: PHASES[phase](demo), phase, every=0.002)
+    for _ in range(times):
+        demo.tell(number)
+    code = demo.wait()
+    demo.assert_gone(20 if number == signal.SIGKILL else 5)
+    if number == signal.SIGKILL:
+        return
+    assert not demo.ready_file.exists()
+    if demo.errors.startswith("Starting "):
+        assert code == 0
+        assert demo.errors.splitlines()[-1] == "Stopped."
+        assert set(map(shape, demo.errors.splitlines())) <= {"Starting", "Filling", "Stopped."}
+    else:  # Python was still loading: the signal did what it does to any program
+        assert code in (-number, 128 + number)
+
+
+def test_a_start_is_ended_in_any_phase_and_the_next_one_carries_on(
+    home: Home, demos: Start
+) -> None:
+    demo = demos()
+    assert_ends_during_start(demo, "at once", signal.SIGTERM)
+    assert_ends_during_start(demo, "the first 0.3 s", signal.SIGHUP)
+    assert_ends_during_start(demo, "making the cluster", signal.SIGINT)
+    assert_ends_during_start(demo, "cluster made", signal.SIGKILL)
+    assert_ends_during_start(demo, "filling the shop", signal.SIGTERM, times=2)
+    demo.start().wait_ready()
+    assert contents(demo) == home.contents
+    assert demo.end() == 0
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("number", [*STOPPING, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize("name", ["plain", SPOKEN])
+def test_every_signal_in_every_phase(
+    tmp_path: Path, home: Home, demos: Start, name: str, number: int
+) -> None:
+    for phase in PHASES:
+        demo = demos(tmp_path / name / "demo" / phase.replace(" ", "-"))
+        assert_ends_during_start(demo, phase, number)
+        demo.start().wait_ready()
+        assert contents(demo) == home.contents
+        assert demo.end() == 0
+        assert demo.left_behind() == []
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_signals_at_random_moments_of_one_folder(home: Home, demos: Start, number: int) -> None:
+    demo, chance = demos(), random.Random(number)
+    for _ in range(30):
+        moment = time.monotonic() + chance.uniform(0.5, 5)
+        demo.start()
+        while time.monotonic() < moment:
+            time.sleep(0.002)
+        demo.tell(number)
+        code = demo.wait()
+        demo.assert_gone(20)
+        assert "Traceback" not in demo.errors
+        assert code in (0, -number)
+    demo.start().wait_ready()
+    assert contents(demo) == home.contents
+    assert demo.end() == 0
+
+
+@by_root
+@pytest.mark.prove
+def test_an_ordinary_user_runs_it(demos: Start) -> None:
+    with tempfile.TemporaryDirectory(prefix="checkstand demo ") as name:
+        os.chown(name, NOBODY, NOBODY)
+        folder = Path(name)
+        demo = demos(folder / SPOKEN, user=NOBODY, ready_file=folder / "ready.json")
+        demo.start().wait_ready()
+        assert add_shirt(demo).status == 200
+        assert demo.end() == 0
+        assert demo.left_behind() == []
+
+
+# --- what they ask ------------------------------------------------------------------------------
+
+
+def add_shirt(demo: Demo, cart_key: str = "") -> Answer:
+    headers = {"Cart-Key": cart_key} if cart_key else {}
+    shirt = {"id": str(demo.ready["products"][0]["id"]), "quantity": "1"}
+    return call("POST", f"{demo.v2}/cart/add-item", shirt, headers=headers)
+
+
+def cart_of(demo: Demo) -> str:
+    """The key of a new cart with a shirt in it."""
+    answer = add_shirt(demo)
+    assert answer.status == 200
+    return str(answer.body["cart_key"])
+
+
+def item_count(demo: Demo, cart_key: str) -> int:
+    return int(call("GET", f"{demo.v2}/cart", headers={"Cart-Key": cart_key}).body["item_count"])
+
+
+def ask(demo: Demo, statement: str) -> Any:
+    async def run() -> Any:
+        connection = await asyncpg.connect(demo.ready["database_url"], timeout=PATIENCE)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def contents(demo: Demo) -> str:
+    """What a filled shop has, to tell it from one that was filled in part."""
+    tables = ("products", "product_categories", "product_tags", "stock", "tax_rates", "accounts")
+    counts = ", ".join(f"'{table}', (SELECT count(*) FROM {table})" for table in tables)
+    return str(ask(demo, f"SELECT jsonb_build_object({counts})"))
+
+
+@asynccontextmanager
+async def locked(demo: Demo, cart_key: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Holds the cart's row; gives a question: does a request wait for it?"""
+    url = demo.ready["database_url"]
+    holder, watcher = await asyncpg.connect(url), await asyncpg.connect(url)
+    try:
+        async with holder.transaction():
+            statement = "SELECT cart_key FROM carts WHERE cart_key = $1 FOR UPDATE"
+            assert await holder.fetchval(statement, cart_key) == cart_key
+
+            async def is_waited_for() -> bool:
+                return bool(
+                    await watcher.fetchval(
+                        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                    )
+                )
+
+            yield is_waited_for
+    finally:
+        await watcher.close()
+        await holder.close()
+
+
+def accepts(demo: Demo) -> bool:
+    host, _, port = demo.base_url.removeprefix("http://").partition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+@contextmanager
+def watched(folder: Path) -> Iterator[Callable[[str], list[str]]]:
+    """Gives a question: what happened to the name in the folder, in order? (inotify)"""
+    kinds = {0x100: "create", 0x2: "modify", 0x80: "moved_to", 0x40: "moved_from", 0x200: "delete"}
+    if sys.platform != "linux":
+        yield lambda name: []
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert descriptor >= 0
+    try:
+        assert libc.inotify_add_watch(descriptor, os.fsencode(folder), sum(kinds)) >= 0
+
+        def changes(name: str) -> list[str]:
+            data, found, at = os.read(descriptor, 65_536), [], 0
+            while at < len(data):
+                _, mask, _, length = struct.unpack_from("iIII", data, at)
+                at += 16 + length
+                if data[at - length : at].rstrip(b"\0") == os.fsencode(name):
+                    found += [word for bit, word in kinds.items() if mask & bit]
+            return found
+
+        yield changes
+    finally:
+        os.close(descriptor)
+
+
+def text_of(file: Path) -> str:
+    with suppress(OSError):
+        return file.read_text()
+    return ""
+
+
+def shape(line: str) -> str:
+    return line.split(" ", 1)[0]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from checkstand.access.principal import Caller
-from checkstand.cart import store, verbs
+from checkstand.cart import choosing, store, verbs
+from checkstand.cart.choosing import AddItem
 from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.verbs import Choice
 from checkstand.cart.view import CartView, Notices, Scene, stock_ids, view
-from checkstand.catalog import variations
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
 from checkstand.customers import addresses
@@ -27,12 +25,8 @@ from checkstand.errors import (
     GroupedQuantityRequired,
     InvalidProduct,
     ItemNotInCart,
-    NoVariationFound,
-    ParentProductInvalid,
     PaymentPending,
-    ProductIdRequired,
     ServiceUnavailable,
-    UnknownProductId,
 )
 from checkstand.kit import ids
 from checkstand.kit.clock import Clock
@@ -52,16 +46,6 @@ class CartLimits:
     max_lines: int = 100
     turn_timeout: float = 25.0
     """Seconds a write waits for another of the same cart."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddItem:
-    """`id` is a product ID, a variation ID or a SKU."""
-
-    id: str
-    quantity: int = 1
-    variation: Mapping[str, str] = field(default_factory=dict)
-    item_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_document(cart: Cart) -> Cart:
@@ -150,7 +134,7 @@ class CartService:
     ) -> tuple[CartView, list[str]]:
         """All of the items, or none; says the keys of their lines. `contact` may hold an `email`
         and a `phone` for the billing address; what is not well-formed there is left out."""
-        choices = [await self._choose(item) for item in items]
+        choices = [await choosing.choose(self.catalogue, item) for item in items]
 
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
             texts = []
@@ -177,7 +161,7 @@ class CartService:
         ticket: Ticket | None = None,
     ) -> tuple[CartView, list[str]]:
         """Products of a grouped product; quantities of 0 are skipped."""
-        group = await self._product(group_id)
+        group = await choosing.find(self.catalogue, group_id)
         if group.type is not ProductType.GROUPED:
             raise InvalidProduct("This product is not a group; add it with add-item.")
         if not quantities:
@@ -404,39 +388,3 @@ class CartService:
             if not addresses.malformed(alone, "billing_address"):
                 cart = replace(cart, billing=tried)
         return cart
-
-    # --- finding what to add ---------------------------------------------------------------------
-
-    async def _choose(self, item: AddItem) -> tuple[Product, Choice]:
-        """The product that was named, and what of it goes into the cart."""
-        given = await self._product(item.id)
-        verbs.check_type(given)
-        if given.type is ProductType.VARIABLE:
-            options = await self.catalogue.variations(given.id)
-            product, chosen = variations.match(given, options, item.variation)
-            verbs.check_type(product)
-        elif given.type is ProductType.VARIATION:
-            parent = (await self.catalogue.load([given.parent_id])).get(given.parent_id)
-            if parent is None:
-                raise ParentProductInvalid
-            product, chosen = given, variations.complete(parent, given, item.variation)
-        else:
-            product, chosen = given, {}
-        if product.price(self.clock.now()) is None and given.type is ProductType.VARIABLE:
-            raise NoVariationFound
-        return given, Choice(product, item.quantity, chosen, item.item_data)
-
-    async def _product(self, named: str) -> Product:
-        """By ID first when it is a number, then by SKU (contract cart.md 3)."""
-        named = named.strip()
-        if not named:
-            raise ProductIdRequired
-        numeric = named.isascii() and named.isdecimal() and len(named) <= 18
-        if numeric:
-            by_id = (await self.catalogue.load([int(named)])).get(int(named))
-            if by_id is not None:
-                return by_id
-        by_sku = await self.catalogue.by_sku(named)
-        if by_sku is not None:
-            return by_sku
-        raise InvalidProduct if numeric else UnknownProductId

@@ -69,7 +69,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         )
         return
     try:
-        database = await Database.open(settings.database.url, PoolOptions(min_size=0, max_size=2))
+        database = await Database.open(settings.database.url, PoolOptions(min_size=1, max_size=2))
     except CheckstandError as error:
         yield Finding(f"database: {error}", "Check that it runs and that database.url is right.")
         return

@@ -391,6 +391,7 @@ async def test_every_column_arrives(shop: Shop) -> None:
         ("ID", "0", "whole number"),
         ("ID", "99999999999999999999", "whole number"),
         ("SKU", "x" * 101, "longer than 100"),
+        ("SKU", "id:44", "taken for the ID"),
         ("Stock", "2.5", "whole number"),
         ("Published", "perhaps", "not one of"),
         ("Tax status", "maybe", "not one of"),

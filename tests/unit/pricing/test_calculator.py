@@ -383,6 +383,23 @@ def test_a_negative_fee_gives_back_no_tax_that_was_not_charged() -> None:
     assert [(tax.rate.id, tax.amount.minor) for tax in result.taxes] == [(1, 900), (2, 0)]
 
 
+@pytest.mark.parametrize(
+    ("asked", "amount", "tax"),
+    [(-10, -10, -10), (-19, -19, -19), (-20, -20, -20), (-25, -25, -15), (-35, -26, -14)],
+)
+def test_a_fee_with_more_taxes_than_were_charged_still_takes_all_that_is_due(
+    asked: int, amount: int, tax: int
+) -> None:
+    # Postage of 20 bears the first rate only (20), the fee both: 40 are due.
+    rules = taxed(tax_rate(1, "100"), tax_rate(2, "100", priority=2, on_shipping=False))
+    free = cup(unit_price=USD.zero, taxable=False)
+    zones = (Zone("World", (flat(cost=20),)),)
+    result = quote(facts(tax=rules, lines=(free,), zones=zones, fees=(fee(asked, True),)))
+    assert (result.fees[0].amount.minor, result.fees[0].tax.minor) == (amount, tax)
+    assert [part.amount.minor for part in result.taxes] == [20 + tax, 0]
+    assert result.total.minor == max(0, 40 + amount + tax)
+
+
 # --- the whole ---------------------------------------------------------------------------------
 
 

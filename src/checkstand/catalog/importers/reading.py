@@ -11,6 +11,7 @@ from checkstand.catalog.importers.cells import CellError
 from checkstand.catalog.importers.columns import Columns
 from checkstand.catalog.importers.csvfile import Record
 from checkstand.catalog.importers.fields import LINKS, PLAIN, STOCKED, TAX_STATUSES
+from checkstand.catalog.importers.plan import id_in
 from checkstand.catalog.importers.report import BadRow, RowWarning
 from checkstand.catalog.importers.rows import ProductRow, RowAttribute
 from checkstand.catalog.model import ProductType
@@ -156,6 +157,8 @@ class _Reading:
     def _sku(self, text: str) -> str:
         if len(text) > LONGEST_SKU:
             raise CellError(f"the SKU is longer than {LONGEST_SKU} characters; shorten it")
+        if id_in(text) is not None:
+            raise CellError("a SKU like id:44 would be taken for the ID of a product; change it")
         return text
 
     def _name(self, kind: ProductType) -> str:

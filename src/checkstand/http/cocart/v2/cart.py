@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import checkstand
-from checkstand.cart.service import AddItem
+from checkstand.cart.choosing import AddItem
 from checkstand.cart.view import CartView
 from checkstand.errors import (
     ItemKeyRequired,

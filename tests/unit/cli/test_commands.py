@@ -1,0 +1,123 @@
+"""The commands, as an operator types them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from checkstand.cli import main
+from tests.makers import execute
+
+
+@pytest.fixture
+def run(empty: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHECKSTAND_DATABASE__URL", empty)
+
+    def _run(*words: str) -> Result:
+        return CliRunner().invoke(main, list(words))
+
+    return _run
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> str:
+    asyncio.run(execute(postgres_url, "TRUNCATE consumer_keys, tax_rates, products CASCADE"))
+    return postgres_url
+
+
+def test_keys_from_the_making_to_the_end(run, empty: str) -> None:  # type: ignore[no-untyped-def]
+    made = run("keys", "create", "--name", "storefront", "--dialect", "tutorial")
+    assert made.exit_code == 0, made.output
+    secret = next(word for word in made.output.split() if word.startswith("cs_"))
+    key = next(word for word in made.output.split() if word.startswith("ck_"))
+    listed = run("keys", "list").output
+    assert "storefront" in listed
+    assert "tutorial" in listed
+    assert "active" in listed
+    assert key not in listed
+    assert secret not in listed
+    rows = asyncio.run(dump(empty))
+    assert key not in rows
+    assert secret not in rows
+    key_id = next(line.split()[0] for line in listed.splitlines() if "storefront" in line)
+    assert run("keys", "revoke", key_id).exit_code == 0
+    assert "revoked" in run("keys", "list").output
+    again = run("keys", "revoke", key_id)
+    assert again.exit_code == 1
+    assert "no active key" in again.output
+
+
+async def dump(url: str) -> str:
+    import asyncpg
+
+    connection = await asyncpg.connect(url)
+    try:
+        return str([tuple(row) for row in await connection.fetch("SELECT * FROM consumer_keys")])
+    finally:
+        await connection.close()
+
+
+def test_doctor_is_content(run) -> None:  # type: ignore[no-untyped-def]
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    for what in ("settings are valid", "PostgreSQL 16", "clock", "schema: 0001"):
+        assert f"✓ {what}" in result.output or what in result.output
+    assert "keys create" in result.output, "no key yet: it says how to make one"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CHECKSTAND_DATABASE__URL", "postgresql://nobody@127.0.0.1:1/none", "cannot connect"),
+        ("CHECKSTAND_DATABASE__URL", "", "Set database.url"),
+        ("CHECKSTAND_SERVER__PORT", "many", "server.port"),
+    ],
+)
+def test_doctor_says_what_is_wrong(  # type: ignore[no-untyped-def]
+    run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]
+    assert run("db", "status").exit_code == 0
+    again = run("db", "upgrade")
+    assert "The schema is at 0001 (it was at 0001)" in again.output
+
+
+def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-def]
+    run, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(execute(empty, "UPDATE alembic_version SET version_num = '0000'"))
+    try:
+        result = run("keys", "list")
+        assert result.exit_code == 1
+        assert "checkstand db upgrade" in result.output
+        assert run("db", "status").exit_code == 1
+        assert "db upgrade" in run("doctor").output
+    finally:
+        asyncio.run(execute(empty, "UPDATE alembic_version SET version_num = '0001'"))
+
+
+def test_openapi_needs_no_database(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.delenv("CHECKSTAND_DATABASE__URL")
+    result = run("openapi")
+    described = json.loads(result.output)
+    assert "/wp-json/cocart/preview/checkout" in described["paths"]
+
+
+def test_a_wrong_command_is_one_line(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.delenv("CHECKSTAND_DATABASE__URL")
+    result = run("keys", "list")
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "database.url is not set" in result.output
