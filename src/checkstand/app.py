@@ -14,6 +14,7 @@ from checkstand.http.cocart.preview import checkout
 from checkstand.http.cocart.v2 import cart
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
+from checkstand.ui import pages
 from checkstand.wiring import open_shop
 
 
@@ -31,7 +32,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         version=checkstand.__version__,
         lifespan=lifespan,
         openapi_url="/openapi.json",
-        docs_url="/docs",
+        docs_url=None,  # its page would load scripts from elsewhere onto a checkout's origin
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
@@ -40,6 +41,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     app.include_router(cart.router)
     app.include_router(checkout.router)
+    app.include_router(pages.router)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app
 

@@ -287,7 +287,9 @@ async def test_refusals_in_the_contracts_order(storefront: Storefront, database:
     again = await storefront.add(single)
     assert (again.status_code, again.json()["code"]) == (403, "cocart_product_sold_individually")
     more = await storefront.call(
-        "POST", f"{V2}/cart/item/{(await cart(storefront))['items'][0]['item_key']}", {"quantity": 2}
+        "POST",
+        f"{V2}/cart/item/{(await cart(storefront))['items'][0]['item_key']}",
+        {"quantity": 2},
     )
     assert (more.status_code, more.json()["code"]) == (405, "cocart_can_not_increase_quantity")
     assert (await storefront.add(few, 2)).status_code == 200
@@ -364,7 +366,10 @@ async def test_variation_by_parent_and_by_id(storefront: Storefront, database: D
 async def test_update_namespaces(storefront: Storefront) -> None:
     path = f"{V2}/cart/update"
     missing = await storefront.call("POST", path, {})
-    assert (missing.status_code, missing.json()["code"]) == (404, "cocart_update_cart_namespace_error")
+    assert (missing.status_code, missing.json()["code"]) == (
+        404,
+        "cocart_update_cart_namespace_error",
+    )
     unknown = await storefront.call("POST", path, {"namespace": "x"})
     assert unknown.json()["code"] == "cocart_update_cart_no_namespace_error"
     key = (await storefront.add()).json()["items"][0]["item_key"]
@@ -501,9 +506,7 @@ async def test_statement_counts(storefront: Storefront, database: Database) -> N
     from tests.makers import sql_count
 
     async with database.acquire() as connection:
-        ids = [
-            await product(connection, name=f"P{n}", slug=f"p{n}", stock=50) for n in range(9)
-        ]
+        ids = [await product(connection, name=f"P{n}", slug=f"p{n}", stock=50) for n in range(9)]
     for product_id in [SHIRT, *ids]:
         await storefront.add(product_id)
     await storefront.update(billing_address=BILLING)
@@ -521,5 +524,3 @@ async def test_statement_counts(storefront: Storefront, database: Database) -> N
     assert await count("POST", f"{V2}/cart/add-item", {"id": "1"}) <= 3
     assert await count("POST", f"{V2}/cart/item/{key}", {"quantity": 2}) <= 3
     assert await count("PUT", "/wp-json/cocart/preview/checkout", {"currency": "EUR"}) <= 3
-
-

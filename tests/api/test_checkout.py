@@ -44,7 +44,12 @@ async def test_keys_and_carts(storefront: Storefront) -> None:
         (storefront.keys, {}, 401, "cocart_rest_authentication_required"),
         (storefront.keys, {"Cart-Key": "t_unknown"}, 404, "cocart_cart_not_found"),
         (storefront.keys, {"Cart-Key": "1"}, 403, "cocart_must_authenticate_user"),
-        ({}, {"Cart-Key": key, "Authorization": "Bearer a.b.c"}, 403, "cocart_authentication_error"),
+        (
+            {},
+            {"Cart-Key": key, "Authorization": "Bearer a.b.c"},
+            403,
+            "cocart_authentication_error",
+        ),
         ({}, {"Cart-Key": key, "Authorization": "Digest x"}, 401, "cocart_authentication_error"),
         ({}, {"Cart-Key": key, **basic("nobody", "x")}, 401, "cocart_authentication_error"),
     ]
@@ -234,7 +239,10 @@ async def test_empty_cart(storefront: Storefront) -> None:
     ]:
         body = None if method == "GET" else {"payment_method": "bacs"}
         response = await storefront.call(method, path, body)
-        assert (response.status_code, response.json()["code"]) == (400, "cocart_checkout_empty_cart")
+        assert (response.status_code, response.json()["code"]) == (
+            400,
+            "cocart_checkout_empty_cart",
+        )
 
 
 async def test_update_reports_everything_and_changes_nothing(storefront: Storefront) -> None:

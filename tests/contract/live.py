@@ -1,11 +1,11 @@
-"""A shop behind a real uvicorn server on a free port, in a thread of this process."""
+"""A shop behind a real uvicorn server on a free port, in a thread or a process of its own."""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +21,6 @@ from checkstand.cli.serve import server_options
 from checkstand.settings import Settings
 from checkstand.storage.database import Database, PoolOptions
 from tests.makers import product
-
-_START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,39 @@ class LiveShop:
 
 @contextmanager
 def live_shop(settings: Settings, **open_with: Any) -> Iterator[LiveShop]:
-    """Serves the shop with the options of `checkstand serve`, and stops it at the end."""
-    reference, tutorial = asyncio.run(_keys(settings.database.url))
-    listener = socket.create_server(("127.0.0.1", 0))
+    """Serves the shop from a thread, whose log records are those of this process."""
+    with _listening(settings) as (listener, shop):
+        server = _server(settings, **open_with)
+        thread = threading.Thread(target=server.run, args=([listener],), name="live shop")
+        thread.start()
+        try:
+            yield shop
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def live_shop_process(settings: Settings) -> Iterator[LiveShop]:
+    """Serves the shop from a process, which shares nothing with this one (Hypothesis minds a
+    thread that uses the `random` module)."""
+    with _listening(settings) as (listener, shop):
+        spawn = multiprocessing.get_context("spawn")
+        process = spawn.Process(target=_serve, args=(settings, listener), name="live shop")
+        process.start()
+        try:
+            yield shop
+        finally:
+            process.terminate()
+            process.join()
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    _server(settings).run([listener])
+
+
+def _server(settings: Settings, **open_with: Any) -> uvicorn.Server:
+    """With the options of `checkstand serve`."""
     config = uvicorn.Config(
         create_app(settings, **open_with),
         http="httptools",
@@ -50,20 +78,15 @@ def live_shop(settings: Settings, **open_with: Any) -> Iterator[LiveShop]:
         log_config=None,
         **server_options(settings),
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), name="live shop")
-    thread.start()
-    try:
-        give_up = time.monotonic() + _START_SECONDS
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > give_up:
-                raise RuntimeError("the live shop did not start")
-            time.sleep(0.01)
-        yield LiveShop(listener.getsockname()[1], reference, tutorial)
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    return uvicorn.Server(config)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[tuple[socket.socket, LiveShop]]:
+    """The socket is there before the server is: a first request waits for the start."""
+    reference, tutorial = asyncio.run(_keys(settings.database.url))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener, LiveShop(listener.getsockname()[1], reference, tutorial)
 
 
 async def _keys(url: str) -> tuple[tuple[str, str], tuple[str, str]]:

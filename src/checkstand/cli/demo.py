@@ -250,7 +250,7 @@ def _welcome(shop: _DemoShop, base_url: str) -> str:
         '"email":"ines@example.com"}'
     )
     return f"""
-The shop is open at {base_url}   (API description: {base_url}/docs)
+The shop is open at {base_url}   (API description: {base_url}/openapi.json)
 
   consumer key, reference dialect (POST processes)   {keys.consumer_key}
                                             secret   {keys.consumer_secret}

@@ -524,13 +524,19 @@ def test_a_busy_query_does_not_outlive_a_killed_server(data_dir: Path, run_as: A
         while processes[-1].cpu_times().user < 0.05:
             await asyncio.sleep(0.01)
         processes[1].kill()
-        await asyncio.wait([busy])
+        await asyncio.wait([busy], timeout=10)
         connection.terminate()
 
-    asyncio.run(kill_under_load())
-    assert_all_end(processes)
-    with server:
-        assert ask(server.url, "select 1") == 1
+    try:
+        asyncio.run(kill_under_load())
+        assert_all_end(processes)
+        with server:
+            assert ask(server.url, "select 1") == 1
+    finally:
+        server.stop()
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_sigterm_to_an_owner_that_stops(data_dir: Path, owners: Callable[..., Owner]) -> None:

@@ -1,8 +1,9 @@
 """The process between us and PostgreSQL: it runs the server, and ends it when we end.
 
 Run as a script by path, with the standard library alone, so that it starts in a few hundredths of
-a second and cannot be disturbed by what is installed. Everything it imports it imports here: after
-it gave up root, the folders of the interpreter may be closed to it.
+a second and cannot be disturbed by what is installed. Everything it imports it imports here, and
+it uses no text encoding but UTF-8: after it gave up root, the folders of the interpreter may be
+closed to it, and even a codec is a module.
 
 Its standard input is the leash. The first line is the plan; nothing more is ever written to it. It
 ends when the process that holds the other end lets go or dies, however it dies. The server is then
@@ -66,8 +67,8 @@ def _enter_namespace(uid: int, gid: int) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    with open(path, "wb") as file:
+        file.write(text.encode())
 
 
 def probe(program: str, folders: Sequence[str]) -> dict[str, Any]:
@@ -212,7 +213,7 @@ def _end_orphans(wake: int) -> None:
 
 def _children() -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
         return []

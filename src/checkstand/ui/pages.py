@@ -1,0 +1,60 @@
+"""Pages that people see. So far one: the confirmation of an order, where `redirect_url` leads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from checkstand.access.principal import Caller
+from checkstand.customers import addresses
+from checkstand.errors import Refusal
+from checkstand.http.cocart.preview.present import total_rows
+from checkstand.http.display import currency_format, display_date
+from checkstand.http.requests import ShopDep
+
+router = APIRouter(include_in_schema=False)
+_templates = Environment(
+    loader=PackageLoader("checkstand.ui"), autoescape=True, undefined=StrictUndefined
+)
+# The address of the page holds the order's key: it must not leave by referrer, frame or cache.
+_HEADERS = {
+    "Cache-Control": "no-store, private",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+
+
+@router.get("/checkout/order-received/{order_id}/")
+async def order_received(
+    order_id: int, shop: ShopDep, key: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """The confirmation of an order, for who has its key."""
+    profile = shop.profile
+    try:
+        order = await shop.orders.received(Caller(), order_id, key)
+    except Refusal as refusal:
+        return _page("refused.html", refusal.status, profile=profile, text=refusal.message)
+    show = currency_format(order.currency, profile.language).show
+    return _page(
+        "order_received.html",
+        200,
+        profile=profile,
+        order=order,
+        show=show,
+        totals=total_rows(order, profile),
+        date=display_date(order.created_at, profile.timezone, profile.language),
+        billing=addresses.formatted_destination(order.billing),
+        shipping=addresses.formatted_destination(order.shipping),
+    )
+
+
+def _page(template: str, status: int, **values: object) -> Response:
+    html = _templates.get_template(template).render(**values)
+    return Response(html, status, _HEADERS, "text/html; charset=utf-8")
