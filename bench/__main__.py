@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _only_our_settings() -> None:
-    """What the caller has in the environment for a shop of theirs must not change what is measured."""
+    """What the environment says of a shop of the caller's must not change what is measured."""
     for name in [name for name in os.environ if name.startswith("CHECKSTAND_")]:
         del os.environ[name]
 

@@ -14,6 +14,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import orjson
 import uvloop
@@ -21,6 +22,8 @@ import uvloop
 from bench.load import CONNECTIONS, Tally
 
 _LENGTH = b"content-length:"
+_LAST_ANSWERS = 30
+"""Seconds that answers under way at the end may take."""
 
 
 class Run:
@@ -49,8 +52,7 @@ class Connection(asyncio.Protocol):
         self.ended = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -97,8 +99,9 @@ async def measure(port: int, shots: Iterator[bytes], seconds: float) -> Tally:
         await loop.create_connection(lambda: Connection(run), "127.0.0.1", port)
         for _ in range(CONNECTIONS)
     ]
-    for _, connection in opened:
-        await connection.ended.wait()
+    async with asyncio.timeout(seconds + _LAST_ANSWERS):
+        for _, connection in opened:
+            await connection.ended.wait()
     taken = time.perf_counter() - started
     run.took.sort()
     p50, p95, p99 = (_percentile(run.took, part) for part in (0.50, 0.95, 0.99))

@@ -126,8 +126,8 @@ async def _order_insert(pool: Any) -> _OrderInsert:
     if order is None:
         return _NO_ORDER
     lines = await pool.fetch("SELECT * FROM order_lines WHERE order_id = $1", order["id"])
-    own = [name for name in order if name not in (*_GIVEN_BY_TABLE, *_GIVEN_BY_REQUEST)]
-    parts = [name for name in lines[0] if name not in _GIVEN_BY_TABLE]
+    own = [name for name in dict(order) if name not in (*_GIVEN_BY_TABLE, *_GIVEN_BY_REQUEST)]
+    parts = [name for name in dict(lines[0]) if name not in _GIVEN_BY_TABLE]
     marks = ", ".join(f"${number}" for number in range(3, len(own) + 3))
     sql = f"""
         WITH placed AS (

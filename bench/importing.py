@@ -43,7 +43,8 @@ def measure(stage: Stage, rows: int) -> Imported:
         try:
             peak = _peak_mb(process)
         finally:
-            process.kill()
+            if process.poll() is None:
+                process.kill()
         seconds = time.perf_counter() - started
     code = process.wait()
     if code != 0:

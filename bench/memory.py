@@ -39,13 +39,13 @@ def measure(
 ) -> Footprint:
     """Loads a fresh worker twice with `requests` mixed requests."""
     with serving("shop", stage, answers) as worker:
-        sizes = [worker.resident_mb()]
-        failures = 0
+        started = worker.resident_mb()
+        failures, sizes = 0, []
         for half in ("first", "second"):
             shots = load.save(_mixed(stage, paths, requests, half), stage.folder / "mixed.shots")
             failures += load.whole_file(worker.port, shots).failures
             sizes.append(worker.resident_mb())
-    return Footprint(requests, *sizes, failures)
+    return Footprint(requests, started, sizes[0], sizes[1], failures)
 
 
 def _mixed(stage: Stage, paths: Sequence[Measured], requests: int, half: str) -> Iterator[bytes]:

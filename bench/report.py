@@ -131,9 +131,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for number, line in enumerate(lines):
-        cells = [text.ljust(width) if column == 0 else text.rjust(width)
-                 for column, (text, width) in enumerate(zip(line, widths, strict=True))]  # fmt: skip
-        print("  ".join(cells))
+        (first, width), *rest = zip(line, widths, strict=True)
+        print("  ".join([first.ljust(width), *(text.rjust(wide) for text, wide in rest)]))
         if number == 0:
             print("  ".join("-" * width for width in widths))
     print()

@@ -119,7 +119,7 @@ def main(plan: str, listener: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     wanted = orjson.loads(Path(plan).read_bytes())
     options = server_options(bench_settings(wanted["database_url"]))
-    options |= {"log_level": "warning", "loop": "uvloop", "http": "httptools"}
+    options |= {"log_level": "warning", "loop": "uvloop", "http": "httptools", "lifespan": "on"}
     server = uvicorn.Server(uvicorn.Config(_app(wanted), **options))
     sockets = [socket.socket(fileno=int(listener))]
     if wanted["profile"]:

@@ -46,8 +46,8 @@ CREATE TABLE floor.payment_attempts (LIKE payment_attempts INCLUDING ALL);
 # Counted products, as many as there are carts: nobody waits for another's stock row.
 _COUNTED = """
 WITH made AS (
-    INSERT INTO products (type, name, slug, sku, regular_price, manages_stock, tax_status, tax_class,
-        shipping_class, weight, images)
+    INSERT INTO products (type, name, slug, sku, regular_price, manages_stock, tax_status,
+        tax_class, shipping_class, weight, images)
     SELECT 'simple', 'Enamel mug ' || n, 'bench-mug-' || n, 'BENCH-MUG-' || n, 1200 + n, true,
         'taxable', '', '', 0.4, images
     FROM products, generate_series(1, $2) AS n WHERE sku = $1 RETURNING id
@@ -74,7 +74,7 @@ class Stage:
 
     @property
     def url(self) -> str:
-        return self.settings.database.url
+        return str(self.settings.database.url)
 
     def carts(self, owner: Owner, count: int, label: str) -> list[str]:
         """Keys of `count` fresh carts, ready to order, in the shop's or the floor's table."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from checkstand.storage.database import Database
-from tests.makers import BILLING, SHIRT, V2, Storefront, execute, product
+from tests.makers import BILLING, SHIRT, V2, Storefront, administrator, execute, product
 
 MEMBERS = [
     "cart_hash",
@@ -478,6 +479,19 @@ async def test_expiry_moves_by_writes_once_an_hour(
 async def test_a_customers_cart_answers_to_nobody_else(storefront: Storefront) -> None:
     response = await storefront.call("GET", f"{V2}/cart", headers={"Cart-Key": "1"})
     assert (response.status_code, response.json()["code"]) == (403, "cocart_must_authenticate_user")
+
+
+async def test_an_account_gets_a_new_cart_when_its_old_one_has_expired(
+    storefront: Storefront, empty_database: str
+) -> None:
+    await administrator(storefront.shop, "correct horse")
+    signed_in = {"Authorization": "Basic " + b64encode(b"admin:correct horse").decode()}
+    path = f"{V2}/cart/add-item"
+    await storefront.call("POST", path, {"id": "1", "quantity": "3"}, headers=signed_in)
+    await execute(empty_database, "UPDATE carts SET expires_at = now() - interval '1 second'")
+    response = await storefront.call("POST", path, {"id": "1"}, headers=signed_in)
+    assert response.status_code == 200, response.text
+    assert response.json()["item_count"] == 1
 
 
 async def test_idempotency_key_on_add(storefront: Storefront, database: Database) -> None:

@@ -485,6 +485,19 @@ async def test_replay_until_something_is_added(storefront: Storefront) -> None:
     assert second.json()["order_id"] != first.json()["order_id"]
 
 
+async def test_only_an_add_ends_the_replay(storefront: Storefront) -> None:
+    """Official clients clear the cart after ordering; the order must still answer a retry."""
+    await storefront.ready_to_order()
+    first = await storefront.process()
+    for path, body in [
+        ("clear", None),
+        ("calculate", None),
+        ("update", {"namespace": "update-customer", "first_name": "Ada"}),
+    ]:
+        await storefront.call("POST", f"{V2}/cart/{path}", body)
+    assert (await storefront.process()).content == first.content
+
+
 async def test_replay_ends_after_48_hours(storefront: Storefront, empty_database: str) -> None:
     await storefront.ready_to_order()
     await storefront.process()

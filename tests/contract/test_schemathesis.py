@@ -25,7 +25,7 @@ def _schema(examples: int):
             "generation": {
                 "max-examples": examples,
                 "deterministic": True,
-                "database": "none",
+                "database": "none", "no-shrink": True,
             },
             "checks": {"positive_data_acceptance": {"enabled": False}},
         }

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from checkstand.jobs.housekeeping import sweep
 from checkstand.payments.model import Declined, NeedsAction, Unknown
 from checkstand.storage.database import Database
 from tests.fakes import ScriptedGateway, never
@@ -85,9 +86,7 @@ async def test_decline_then_retry_reuses_the_order(
     assert len(gateway.ledger) == 1
 
 
-async def test_a_decline_is_never_replayed(
-    shopper: Storefront, gateway: ScriptedGateway
-) -> None:
+async def test_a_decline_is_never_replayed(shopper: Storefront, gateway: ScriptedGateway) -> None:
     gateway.script = [Declined("No."), Declined("No.")]
     headers = {"Idempotency-Key": "declined"}
     for _ in range(2):
@@ -176,6 +175,22 @@ async def test_nobody_comes_back_after_a_crash(
     assert (await shopper.call("GET", f"{V2}/cart")).json()["items"] == []
     replayed = await shopper.process()
     assert replayed.json()["payment_result"]["payment_status"] == "success"
+
+
+async def test_an_attempt_outlives_its_cart(
+    shopper: Storefront, database: Database, gateway: ScriptedGateway
+) -> None:
+    """The server was down for longer than a cart lives: the attempt is settled all the same."""
+    await crash(shopper, gateway)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE carts SET expires_at = now() - interval '1 second'")
+        await connection.execute("UPDATE carts SET paying_until = now() - interval '1 second'")
+        await connection.execute("UPDATE payment_attempts SET lease_until = now() - interval '1 s'")
+    await sweep(database, shopper.shop.carts.clock)
+    assert await shopper.shop.checkout.process_.finish_abandoned() == 1
+    found = await facts(database)
+    assert found["attempts"] == ["approved"]
+    assert (found["stock"], found["held"]) == (4, 0)
 
 
 async def test_a_broken_gateway_is_not_a_decline(

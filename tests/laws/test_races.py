@@ -62,10 +62,7 @@ async def test_a_hundred_carts_buy_the_last_seven(
     for shopper in shoppers:
         await shopper.add(last)
     answers = await asyncio.gather(
-        *(
-            shopper.process(billing_address=BILLING, payment_method="cod")
-            for shopper in shoppers
-        )
+        *(shopper.process(billing_address=BILLING, payment_method="cod") for shopper in shoppers)
     )
     sold = [answer for answer in answers if answer.status_code == 200]
     refused = {answer.json()["code"] for answer in answers if answer.status_code != 200}
@@ -85,10 +82,7 @@ async def test_parallel_adds_lose_nothing(
     shopper = storefronts[0].another()
     await shopper.add(SHIRT)
     answers = await asyncio.gather(
-        *(
-            on(storefronts[n % 2], shopper).add([SHIRT, *others][n % 5])
-            for n in range(60)
-        )
+        *(on(storefronts[n % 2], shopper).add([SHIRT, *others][n % 5]) for n in range(60))
     )
     assert {answer.status_code for answer in answers} == {200}
     cart = (await shopper.call("GET", f"{V2}/cart")).json()
@@ -100,9 +94,7 @@ async def test_carts_of_many_products_in_many_orders_never_deadlock(
     storefronts: list[Storefront], database: Database
 ) -> None:
     async with database.acquire() as connection:
-        ids = [
-            await product(connection, name=f"P{n}", slug=f"p{n}", stock=20) for n in range(5)
-        ]
+        ids = [await product(connection, name=f"P{n}", slug=f"p{n}", stock=20) for n in range(5)]
     shoppers = [storefronts[n % 2].another() for n in range(40)]
     for index, shopper in enumerate(shoppers):
         for product_id in ids if index % 2 else reversed(ids):

@@ -45,7 +45,7 @@ def call(
     headers: Mapping[str, str] | None = None,
     basic: tuple[str, str] | None = None,
 ) -> Answer:
-    """One request; the JSON of the answer, whatever its status."""
+    """One request and its answer, whatever the status."""
     request = urllib.request.Request(url, method=method, headers=dict(headers or {}))
     if body is not None:
         request.data = json.dumps(body).encode()
@@ -55,10 +55,17 @@ def call(
         request.add_header("Authorization", f"Basic {token}")
     try:
         with _opener.open(request, timeout=PATIENCE) as response:
-            return Answer(response.status, response.headers, json.load(response))
+            return Answer(response.status, response.headers, _content(response))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.headers, json.load(error))
+            return Answer(error.code, error.headers, _content(error))
+
+
+def _content(response: Any) -> Any:
+    text = response.read().decode()
+    with contextlib.suppress(ValueError):
+        return json.loads(text)
+    return text
 
 
 def until(what: Callable[[], T], why: str, seconds: float = PATIENCE, every: float = 0.01) -> T:
@@ -135,11 +142,9 @@ class Demo:
                     *self.command,
                     "demo",
                     *self.options,
-                    "--data-dir",
-                    str(self.data_dir),
-                    "--ready-file",
-                    str(self.ready_file),
-                ],  # fmt: skip
+                    f"--data-dir={self.data_dir}",
+                    f"--ready-file={self.ready_file}",
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

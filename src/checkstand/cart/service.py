@@ -49,11 +49,8 @@ class CartLimits:
 
 
 def open_document(cart: Cart) -> Cart:
-    """The document that a write works on. A cart that became an order starts anew; one whose
-    payment is under way, or was left open by a crash and is about to be finished, is refused with
-    PaymentPending (DECISIONS 15)."""
-    if cart.placed_at is not None:
-        return cart.reopened()
+    """The document that a write works on. One whose payment is under way, or was left open by a
+    crash and is about to be finished, is refused with PaymentPending (DECISIONS 15)."""
     if cart.paying_until is not None:
         raise PaymentPending
     return cart
@@ -333,6 +330,8 @@ class CartService:
     ) -> CartView:
         """Totals a locked (or new) cart, stores it with the total that will be shown, and gives
         the view of it. Expiry moves at most once an hour, so that a hot row stays small."""
+        if cart.placed_at is not None and cart.lines:
+            cart = replace(cart, order_id=None, placed_at=None)  # a new document (DECISIONS 17)
         expiry = self._expiry(caller, scene.now)
         if expiry - cart.expires_at > timedelta(hours=1):
             cart = replace(cart, expires_at=expiry)
@@ -342,7 +341,7 @@ class CartService:
         counted = stock_ids(cart, scene.products)
         if cart.version > 1:
             await store.save(connection, cart, counted)
-        elif not await store.insert(connection, cart, counted):
+        elif not await store.insert(connection, cart, counted, scene.now):
             raise ServiceUnavailable(retry_after=1)  # two first requests of one account: again
         return replace(seen, cart=cart)
 

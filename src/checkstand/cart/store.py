@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from asyncpg import Record, UniqueViolationError
+from asyncpg import Record
 
 from checkstand.cart.model import Cart, from_document
 from checkstand.storage.database import Connection
+
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""As `now` of a look-up: finds a cart whether it has expired or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +66,26 @@ async def lock(
     return _stored(row) if row else await find(connection, "", now, stock_ids)
 
 
-async def insert(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> bool:
-    """Stores a new cart; False when another request made a cart under this key meanwhile."""
-    try:
-        await connection.execute(
-            "INSERT INTO carts (cart_key, customer_id, version, document, stock_ids, expires_at)"
-            " VALUES ($1, $2, 1, $3, $4, $5)",
-            cart.key,
-            cart.customer_id,
-            cart.as_document(),
-            list(stock_ids),
-            cart.expires_at,
-        )
-    except UniqueViolationError:
-        return False
-    return True
+async def insert(
+    connection: Connection, cart: Cart, stock_ids: Sequence[int], now: datetime
+) -> bool:
+    """Stores a new cart, also in the place of an expired one that nobody has swept away yet; False
+    when another request made a cart under this key meanwhile."""
+    done = await connection.fetchval(
+        "INSERT INTO carts (cart_key, customer_id, version, document, stock_ids, expires_at)"
+        " VALUES ($1, $2, 1, $3, $4, $5)"
+        " ON CONFLICT (cart_key) DO UPDATE SET version = 1, document = excluded.document,"
+        " stock_ids = excluded.stock_ids, expires_at = excluded.expires_at, created_at = now(),"
+        " order_id = NULL, placed_at = NULL"
+        " WHERE carts.expires_at <= $6 AND carts.paying_until IS NULL RETURNING 1",
+        cart.key,
+        cart.customer_id,
+        cart.as_document(),
+        list(stock_ids),
+        cart.expires_at,
+        now,
+    )
+    return done is not None
 
 
 async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> None:
@@ -105,10 +114,11 @@ async def tax_revision(connection: Connection) -> int:
 
 
 async def delete_expired(connection: Connection, now: datetime, limit: int) -> int:
-    """Deletes up to `limit` carts whose time is over; says how many."""
+    """Deletes up to `limit` carts whose time is over; says how many. A payment under way keeps its
+    cart until it is settled."""
     done = await connection.execute(
         "DELETE FROM carts WHERE cart_key IN (SELECT cart_key FROM carts WHERE expires_at <= $1"
-        " LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        " AND paying_until IS NULL LIMIT $2 FOR UPDATE SKIP LOCKED)",
         now,
         limit,
     )

@@ -9,6 +9,7 @@ asks the gateway about the same attempt and settles it. (DESIGN, "One purchase, 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from checkstand.errors import (
     EmptyCart,
     InsufficientStock,
     PaymentFailed,
+    Refusal,
     TotalsChanged,
 )
 from checkstand.kit import ids
@@ -47,6 +49,7 @@ from checkstand.storage import idempotency
 from checkstand.storage.database import Connection
 from checkstand.storage.idempotency import Ticket
 
+_log = logging.getLogger(__name__)
 _POLL = 0.05
 """Seconds between two looks at a cart that another server process is charging."""
 
@@ -101,10 +104,13 @@ class Process:
         async with self.carts.database.acquire() as connection:
             keys = await attempts.abandoned(connection, self.carts.clock.now(), limit)
         for key in keys:
-            async with self.carts.queue.turn(key, self.wait_seconds):
-                opened = await self._reopen(key)
-                if isinstance(opened, Attempt):
-                    await self._charge(opened, key, {}, None)
+            try:
+                async with self.carts.queue.turn(key, self.wait_seconds):
+                    opened = await self._reopen(key)
+                    if isinstance(opened, Attempt):
+                        await self._charge(opened, key, {}, None)
+            except Refusal as refusal:  # a decline is an outcome too; the others must not wait
+                _log.warning("an attempt that was left open ended: %s", refusal)
         return len(keys)
 
     async def _charge(
@@ -132,7 +138,8 @@ class Process:
         """An attempt whose lease has run out, claimed for this process."""
         async with self.carts.database.transaction() as connection:
             now = self.carts.clock.now()
-            found = await carts.lock(connection, key, now)
+            # Expired or not: an attempt outlives the cart that it was opened for.
+            found = await carts.lock(connection, key, carts.LONG_AGO)
             if found.cart is None or found.cart.placed_at is not None:
                 return _Busy()
             return await self._unfinished(connection, found.cart, now) or _Busy()

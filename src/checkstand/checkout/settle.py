@@ -39,7 +39,7 @@ async def settle(
     connection: Connection, attempt: Attempt, cart_key: str, outcome: Outcome, now: datetime
 ) -> Placement:
     """Transaction B: the outcome on the attempt, the order moved, stock and cart after it."""
-    found = await carts.lock(connection, cart_key, now)
+    found = await carts.lock(connection, cart_key, carts.LONG_AGO)
     order = await orders.head(connection, attempt.order_id, lock=True)
     if order is None:
         raise CheckstandError(f"attempt {attempt.id} has no order")

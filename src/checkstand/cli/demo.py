@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
 import signal
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import click
 import uvicorn
 
 from checkstand.access import credentials
+from checkstand.access import store as access
 from checkstand.access.principal import Dialect, Permission, Role
 from checkstand.app import create_app
 from checkstand.catalog import store as catalog
@@ -37,6 +40,8 @@ from checkstand.wiring import base_currency
 
 ADMIN = "admin"
 _KEYS_FILE = "demo-keys.json"
+_Handler: TypeAlias = Callable[[int, FrameType | None], object]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +76,118 @@ class DemoKeys:
 def demo(host: str, port: int, data_dir: Path, ready_file: Path | None) -> None:
     """Starts PostgreSQL and a demo shop, and prints curl lines to try it.
 
-    Started again on the same folder, it keeps its data and its keys. Ctrl-C stops everything.
+    Started again on the same folder, it keeps its data and its keys.
+
+    Ctrl-C, SIGTERM and SIGHUP stop everything, once running requests are answered. The exit code
+    is then 0; it is 1 when the demo cannot start.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)
-    listener = _listen(host, port)
-    base_url = _base_url(listener)
+    stop = _Stop()
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        click.echo(f"Starting PostgreSQL in {data_dir} ...", err=True)
-        with EmbeddedPostgres(data_dir) as postgres:
-            settings = demo_settings(postgres.url, base_url)
-            set_up_logging(settings)
-            shop = asyncio.run(_prepare(settings, data_dir))
-
-            def announce() -> None:
-                if ready_file is not None:
-                    _write_private(ready_file, _ready(shop, base_url, postgres.url))
-                click.echo(_welcome(shop, base_url))
-
-            _serve(settings, listener, announce)
-    except OSError as error:
-        raise ConfigurationError(f"cannot use {data_dir}: {error}") from None
+        stop.listen()
+        _require_writable(ready_file)
+        with _listen(host, port) as listener:
+            _run(listener, data_dir, ready_file, stop)
     except KeyboardInterrupt:
-        click.echo("Stopped.", err=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            click.echo("Stopped.", err=True)
+
+
+def _run(listener: socket.socket, data_dir: Path, ready_file: Path | None, stop: _Stop) -> None:
+    base_url = _base_url(listener)
+    click.echo(f"Starting PostgreSQL in {data_dir} ...", err=True)
+    # The ready file comes second: that of a demo which runs on this folder is not ours to remove.
+    with EmbeddedPostgres(data_dir) as postgres, _removed(ready_file):
+        stop.check()
+        settings = demo_settings(postgres.url, base_url)
+        set_up_logging(settings)
+        shop = _completed(_prepare(settings, data_dir), stop)
+
+        def announce() -> None:
+            click.echo(_welcome(shop, base_url))
+            if ready_file is not None:
+                _write_private(ready_file, _ready(shop, base_url, postgres.url))
+
+        _serve(settings, listener, announce, stop)
+
+
+class _Stop:
+    """SIGINT, SIGTERM and SIGHUP: the first one unwinds the demo, as Ctrl-C does by itself, so that
+    PostgreSQL is stopped too. Those that follow do not disturb the unwinding."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._gently: _Handler | None = None
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Under nohup a terminal that is closed is no reason to stop.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._hear)
+
+    def check(self) -> None:
+        """KeyboardInterrupt if there was a signal: code that hears one may have swallowed it."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def heard_by(self, gently: _Handler) -> Iterator[None]:
+        """Inside, signals call `gently` and interrupt nothing: an event loop does not survive that
+        in good order. `check` afterwards."""
+        self._gently = gently
+        try:
+            yield
+        finally:
+            self._gently = None
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        first, self._asked = not self._asked, True
+        if self._gently is not None:
+            self._gently(number, frame)
+        elif first:
+            raise KeyboardInterrupt
+
+
+def _completed(work: Coroutine[Any, Any, T], stop: _Stop) -> T:
+    """`asyncio.run`, in which a signal cancels the work, so that it closes what it opened."""
+
+    async def cancellable() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        with stop.heard_by(lambda *_: loop.call_soon_threadsafe(task.cancel)):
+            return await work
+
+    try:
+        return asyncio.run(cancellable())
     finally:
-        listener.close()
+        stop.check()
+
+
+def _require_writable(ready_file: Path | None) -> None:
+    """Before anything is started: the file itself is written last."""
+    if ready_file is not None and not os.access(ready_file.parent, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"cannot write {ready_file}: its folder is not there or not writable; choose another "
+            "--ready-file"
+        )
+
+
+@contextmanager
+def _removed(ready_file: Path | None) -> Iterator[None]:
+    """The ready file is gone at both ends: before, that of a demo that was killed; after, ours."""
+    try:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+        yield
+    finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does: by unwinding, so that PostgreSQL is stopped too."""
-    raise KeyboardInterrupt
-
-
 def _listen(host: str, port: int) -> socket.socket:
     """The server's socket, taken before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
@@ -120,26 +196,46 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _base_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
-    """Calls `announce` once requests are answered."""
+    """Calls `announce` once requests are answered. If that fails, it ends with `failure` set."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], stop: _Stop) -> None:
         super().__init__(config)
         self._announce = announce
+        self._stop = stop
+        self.failure: Exception | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self.should_exit:
+            return
+        try:
             self._announce()
+        except Exception as error:
+            self.failure, self.should_exit = error, True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGHUP, too, lets running requests end; and no signal is raised again at the end."""
+        with self._stop.heard_by(self.handle_exit):
+            yield
 
 
-def _serve(settings: Settings, listener: socket.socket, announce: Callable[[], None]) -> None:
+def _serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[], None], stop: _Stop
+) -> None:
     options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
-    config = uvicorn.Config(create_app(settings), **options)
-    _Server(config, announce).run(sockets=[listener])
+    server = _Server(uvicorn.Config(create_app(settings), **options), announce, stop)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.check()
+    if server.failure is not None:
+        raise server.failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +250,18 @@ async def _prepare(settings: Settings, data_dir: Path) -> _DemoShop:
     database = await Database.open(settings.database.url, PoolOptions(min_size=1, max_size=3))
     try:
         async with database.acquire() as connection:
-            products = await catalog.list_products(connection, 1000)
-        if not products:
+            # Keys come last: without any, an earlier start was cut off while it filled the shop.
+            filled = bool(await access.all_keys(connection))
+        if not filled:
             click.echo("Filling the shop ...", err=True)
             with as_file(files("checkstand.ui.demo")) as folder:
                 await import_products(
                     database, folder / "products.csv", base_currency(settings.store), None
                 )
                 await import_rates(database, folder / "tax_rates.csv")
-            async with database.acquire() as connection:
-                products = await catalog.list_products(connection, 1000)
-        return _DemoShop(await _keys(database, data_dir / _KEYS_FILE), products)
+        keys = await _keys(database, data_dir / _KEYS_FILE)
+        async with database.acquire() as connection:
+            return _DemoShop(keys, await catalog.list_products(connection, 1000))
     finally:
         await database.close()
 
@@ -227,10 +324,19 @@ def _ready(shop: _DemoShop, base_url: str, database_url: str) -> dict[str, Any]:
 
 def _write_private(file: Path, content: dict[str, Any]) -> None:
     """Writes JSON that only the owner can read, all of it or nothing."""
+    try:
+        _replace(file, json.dumps(content, indent=1))
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write {file}: {error.strerror}; make room or make it writable"
+        ) from None
+
+
+def _replace(file: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(handle, "w") as stream:  # mkstemp makes it 0600
-            json.dump(content, stream, indent=1)
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, file)

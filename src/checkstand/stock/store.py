@@ -13,17 +13,19 @@ _LOCK = "SELECT 1 FROM stock WHERE product_id = ANY($1) ORDER BY product_id FOR 
 # A statement of its own after the locks: only a fresh snapshot sees the holds of whoever had them.
 _HOLD = """
 WITH want AS (
-    SELECT w.product_id, w.quantity, w.may_exceed, s.quantity - coalesce((
+    SELECT w.product_id, w.quantity, w.may_exceed, s.product_id IS NOT NULL AS counted,
+        coalesce(s.quantity, 0) - coalesce((
         SELECT sum(h.quantity) FROM stock_holds h
         WHERE h.product_id = w.product_id AND h.expires_at > $5 AND h.order_id <> $1
     ), 0)::bigint AS available
     FROM unnest($2::bigint[], $3::bigint[], $4::boolean[]) AS w (product_id, quantity, may_exceed)
-    JOIN stock s USING (product_id)
+    LEFT JOIN stock s ON s.product_id = w.product_id
 ), short AS (
     SELECT product_id, quantity, available FROM want WHERE quantity > available AND NOT may_exceed
 ), kept AS (
     INSERT INTO stock_holds AS held (order_id, product_id, quantity, expires_at)
-    SELECT $1, product_id, quantity, $6 FROM want WHERE NOT EXISTS (SELECT FROM short)
+    SELECT $1, product_id, quantity, $6 FROM want
+    WHERE counted AND NOT EXISTS (SELECT FROM short)
     ON CONFLICT (order_id, product_id) DO UPDATE
     SET quantity = excluded.quantity, expires_at = excluded.expires_at
     RETURNING 1

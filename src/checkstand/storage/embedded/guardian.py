@@ -36,6 +36,8 @@ _LOG_LIMIT = 16 * 1024 * 1024  # bytes
 _IMMEDIATE_SECONDS = 7.0  # the server itself kills its children after 5 s of immediate shutdown
 _ORPHAN_SECONDS = 2.0
 
+_OUTLIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -120,7 +122,7 @@ def _wake_on_child() -> int:
     """Signals meant for a foreground group are outlived; the end of a child is readable here."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     # A handler instead of SIG_IGN: ignored signals would stay ignored in the server.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
+    for number in _OUTLIVED:
         signal.signal(number, lambda *_: None)
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
@@ -132,9 +134,12 @@ def _wake_on_child() -> int:
 def _spawn(argv: list[str], text: str, keep: Sequence[int]) -> int:
     readable, writable = os.pipe()
     guardian = os.getpid()
+    # A child that is told to end before it runs must hear it: our own handlers would swallow it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _OUTLIVED)
     child = os.fork()
     if child == 0:
         _exec(argv, readable, keep, guardian)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.close(readable)
     with contextlib.suppress(BrokenPipeError):
         os.write(writable, text.encode())  # a few hundred bytes: less than a pipe holds
@@ -144,6 +149,9 @@ def _spawn(argv: list[str], text: str, keep: Sequence[int]) -> int:
 
 def _exec(argv: list[str], stdin: int, keep: Sequence[int], guardian: int) -> None:
     try:
+        for number in _OUTLIVED:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         if hasattr(_libc, "prctl"):
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
             if os.getppid() != guardian:
