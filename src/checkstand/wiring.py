@@ -84,8 +84,8 @@ async def open_shop(
     url = settings.database.url
     if not url:
         raise ConfigurationError(
-            "database.url is not set: give the address of a PostgreSQL database in checkstand.toml or as "
-            "CHECKSTAND_DATABASE__URL, or run `checkstand demo`, which brings its own"
+            "database.url is not set: give the address of a PostgreSQL database in checkstand.toml "
+            "or as CHECKSTAND_DATABASE__URL, or run `checkstand demo`, which brings its own"
         )
     await check_schema(url)
     database = await Database.open(url, pool_options(settings), on_query)

@@ -1,4 +1,4 @@
-"""The golden examples of contract checkout.md 1.4 and 1.5, in both dialects and three currencies."""
+"""The golden examples of contract checkout.md 1.4 and 1.5: both dialects, three currencies."""
 
 from __future__ import annotations
 

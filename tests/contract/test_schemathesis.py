@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import requests
 import schemathesis
-from schemathesis.checks import not_a_server_error
 
 from checkstand.app import create_app
 from checkstand.settings import Settings

@@ -64,7 +64,7 @@ class Credentials:
         return stored.key
 
     async def account(self, login: str, password: str) -> Account:
-        """Who signs in; AuthenticationFailed, equally slow, for a wrong password and no such user."""
+        """Who signs in; AuthenticationFailed, equally slow for a wrong password and for nobody."""
         digest = crypto.sha256(f"account\n{login}\n{password}")
         known = self._recall(digest)
         if isinstance(known, Account):

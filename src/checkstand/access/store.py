@@ -63,7 +63,7 @@ async def all_keys(connection: Connection) -> list[StoredKey]:
 async def revoke_key(connection: Connection, key_id: int, now: datetime) -> bool:
     """Whether there was such a key that was not revoked yet."""
     done = await connection.fetchval(
-        "UPDATE consumer_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id",
+        "UPDATE consumer_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING 1",
         key_id,
         now,
     )

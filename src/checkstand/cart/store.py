@@ -11,7 +11,6 @@ from asyncpg import Record
 from checkstand.cart.model import Cart, from_document
 from checkstand.storage.database import Connection
 
-
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """As `now` of a look-up: finds a cart whether it has expired or not."""
 

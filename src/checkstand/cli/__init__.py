@@ -1,4 +1,4 @@
-"""The `checkstand` command. Each subcommand is one module; failures are one line and exit code 1."""
+"""The `checkstand` command. Each subcommand is a module; a failure is one line and exit code 1."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Checks settings, database, schema, clock and gateways. Exit code 1 when something is wrong."""
+    """Checks settings, database, schema, clock and gateways. Exit code 1: something is wrong."""
     try:
         settings = configured()
     except ConfigurationError as error:

@@ -45,8 +45,8 @@ def database_url(settings: Settings) -> str:
     """The configured address; ConfigurationError when there is none."""
     if not settings.database.url:
         raise ConfigurationError(
-            "database.url is not set: give the address of a PostgreSQL database in checkstand.toml or as "
-            "CHECKSTAND_DATABASE__URL. A running `checkstand demo` prints its own."
+            "database.url is not set: give the address of a PostgreSQL database in checkstand.toml "
+            "or as CHECKSTAND_DATABASE__URL. A running `checkstand demo` prints its own."
         )
     return settings.database.url
 

@@ -271,7 +271,7 @@ def _problem(code: str, group: str, field: str, reason: str) -> Problem:
 
 
 def formatted_destination(address: Address, *, home: str = "") -> str:
-    """The destination on one line in the order of its country: "12 Quarry Lane, Portland, OR 97205".
+    """The destination on one line, as its country writes it: "12 Quarry Lane, Portland, OR 97205".
 
     Names are left out. The country is named when `home`, the shop's own country, is another.
     """

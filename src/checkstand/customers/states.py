@@ -79,7 +79,8 @@ _MORE_NAMES = {
     "HK": "Hong_Kong_Island=HK",
     "IN": "DH=Dadra and Nagar Haveli,Daman and Diu;DL=New Delhi,NCT of Delhi;"
     "OR=Orissa;PY=Pondicherry;UT=Uttaranchal",
-    "IT": "AO=Aosta Valley,Valle d'Aosta;FI=Florence;GE=Genoa;MB=Monza e della Brianza,Monza Brianza;"
+    "IT": "AO=Aosta Valley,Valle d'Aosta;FI=Florence;GE=Genoa;"
+    "MB=Monza e della Brianza,Monza Brianza;"
     "MI=Milan;MN=Mantua;NA=Naples;PD=Padua;RC=Reggio di Calabria;RE=Reggio nell'Emilia;RM=Rome;"
     "SR=Syracuse;TO=Turin;VE=Venice",
     "MX": "CMX=Mexico City,Distrito Federal;COA=Coahuila;MEX=México,Edomex;"
@@ -106,8 +107,8 @@ _ABBREVIATED = frozenset({"AU", "BR", "CA", "IT", "US"})
 _WORDY = frozenset({"CN", "EG", "IR", "NG"})
 
 _BEFORE_NAME = re.compile(
-    r"^(?:co\.|county|state of|province of|province d[eu]|provincia d[ei]l?|(?:estado|region|región|"
-    r"departamento|department) (?:de la|del?|of)|استان|จังหวัด)\s+",
+    r"^(?:co\.|county|state of|province of|province d[eu]|provincia d[ei]l?|"
+    r"(?:estado|region|región|departamento|department) (?:de la|del?|of)|استان|จังหวัด)\s+",
     re.IGNORECASE,
 )
 _AFTER_NAME = re.compile(
@@ -144,7 +145,7 @@ def state_code(country: str, text: str) -> str | None:
 
 
 def state_spelled(country: str, text: str) -> str:
-    """`text` as the state is stored: a code of WooCommerce or ISO stays, a name becomes the code."""
+    """`text` as the state is stored: a WooCommerce or ISO code stays, a name becomes the code."""
     table = _states(country)
     if not table or not text:
         return text

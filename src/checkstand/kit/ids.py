@@ -1,4 +1,4 @@
-"""Random identifiers, all from the system's random source, and the digests that CoCart prescribes."""
+"""Random identifiers, from the system's random source, and the digests that CoCart prescribes."""
 
 from __future__ import annotations
 

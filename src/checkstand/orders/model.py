@@ -1,4 +1,4 @@
-"""An order: what was bought, for how much, by whom, and the table of states that it moves through."""
+"""An order: what was bought, by whom, for how much, and the states that it moves through."""
 
 from __future__ import annotations
 

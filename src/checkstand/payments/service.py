@@ -24,7 +24,7 @@ class Payments:
     gateways: Mapping[str, Gateway]
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
-        """The methods for a cart that ships by `chosen_rate` (None: nothing to ship, or not yet)."""
+        """Methods for a cart that ships by `chosen_rate` (None: nothing to ship, or not yet)."""
         return [
             gateway.description
             for gateway in self.gateways.values()
