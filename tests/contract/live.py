@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,6 +23,8 @@ from checkstand.cli.serve import server_options
 from checkstand.settings import Settings
 from checkstand.storage.database import Database, PoolOptions
 from tests.makers import product
+
+_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,19 @@ def live_shop_process(settings: Settings) -> Iterator[LiveShop]:
     """Serves the shop from a process, which shares nothing with this one (Hypothesis minds a
     thread that uses the `random` module)."""
     with _listening(settings) as (listener, shop):
-        spawn = multiprocessing.get_context("spawn")
-        process = spawn.Process(target=_serve, args=(settings, listener), name="live shop")
-        process.start()
+        command = [sys.executable, "-m", __name__, str(listener.fileno())]
+        process = subprocess.Popen(
+            command, cwd=_ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
+        )
+        listener.close()  # so that nobody waits for a server that ended
         try:
+            assert process.stdin is not None
+            process.stdin.write(settings.model_dump_json().encode())
+            process.stdin.close()
             yield shop
         finally:
             process.terminate()
-            process.join()
-
-
-def _serve(settings: Settings, listener: socket.socket) -> None:
-    _server(settings).run([listener])
+            process.wait()
 
 
 def _server(settings: Settings, **open_with: Any) -> uvicorn.Server:
@@ -110,3 +115,9 @@ async def stock_the_shop(url: str) -> None:
         await product(connection, sku="TSHIRT-PREMIUM", slug="premium-t-shirt")
     finally:
         await connection.close()
+
+
+if __name__ == "__main__":
+    _server(Settings.model_validate_json(sys.stdin.read())).run(
+        [socket.socket(fileno=int(sys.argv[1]))]
+    )

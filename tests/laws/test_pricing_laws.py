@@ -309,8 +309,10 @@ def test_a_fee_gives_back_no_more_of_a_rate_than_was_charged(
 ) -> None:
     """Only postage is taxed, by some of the fee's rates: the fee meets every kind of limit."""
     usd = Currency.of("USD")
-    everywhere = {"country": "", "state": "", "postcodes": (), "cities": (), "tax_class": ""}
-    rates = [replace(rate, **everywhere) for rate in levy.rates]
+    rates = [
+        replace(rate, country="", state="", postcodes=(), cities=(), tax_class="")
+        for rate in levy.rates
+    ]
     flat = ShippingMethod(MethodKind.FLAT_RATE, 1, "Post", usd.money(postage), usd.zero)
     line = LineFacts(
         "line", 1, 1, usd.money(price), usd.money(price),

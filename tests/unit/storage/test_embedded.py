@@ -36,7 +36,9 @@ from checkstand.storage.embedded import (
     NotRunning,
     StartFailed,
 )
-from checkstand.storage.embedded.binaries import Binaries
+from checkstand.storage.embedded.binaries import Binaries, Step
+from checkstand.storage.embedded.identity import Identity
+from checkstand.storage.embedded.leash import Leash, Plan
 
 SOURCE = Path(checkstand.__file__).parents[1]
 NOBODY = 65534
@@ -505,6 +507,17 @@ def test_the_server_does_not_outlive_its_guardian(data_dir: Path) -> None:
     server.start()
     assert ask(server.url, "select 1") == 1
     server.stop()
+
+
+def test_a_guardian_that_is_let_go_at_once_ends_what_it_just_started(tmp_path: Path) -> None:
+    """The order to end may come before the program has begun to run: it must not get lost."""
+    me = Identity("self", os.geteuid(), os.getegid())
+    identity = me if me.uid else Identity("setuid", NOBODY, NOBODY)
+    for _ in range(10):
+        plan = Plan([Step(["/bin/sleep", "60"])], tmp_path, identity, 2, stop_timeout=60)
+        leash = Leash.take(plan, 2)
+        leash.let_go(10)
+        assert leash.wait(0) == 0  # not killed after the ten seconds
 
 
 @both_ways
