@@ -14,16 +14,13 @@ from checkstand.storage.database import Database, PoolOptions
 from checkstand.storage.embedded import EmbeddedPostgres
 
 hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
+# `make prove` asks for it with --hypothesis-profile.
 hypothesis.settings.register_profile("prove", max_examples=2000, deadline=None)
 
 _KEPT = {"alembic_version", "revisions", "tax_classes"}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    proving = "prove" in str(config.getoption("markexpr")) and "not prove" not in str(
-        config.getoption("markexpr")
-    )
-    hypothesis.settings.load_profile("prove" if proving else "default")
+hypothesis.settings.load_profile("default")
 
 
 @pytest.fixture(scope="session")

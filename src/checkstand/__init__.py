@@ -1,2 +1,3 @@
 """Checkstand."""
+
 __version__ = "0.1.0"

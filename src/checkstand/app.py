@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
 from checkstand.wiring import open_shop
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def create_app(settings: Settings, **open_with: Any) -> FastAPI:
@@ -48,4 +51,6 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
-    return create_app(load())
+    settings = load()
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    return create_app(settings)

@@ -262,12 +262,6 @@ class NotEnoughStockRemaining(Refusal):
     text = "With what is in the cart already, there are not enough of this product left."
 
 
-class CannotAddToCart(Refusal):
-    code = "cocart_cannot_add_to_cart"
-    status = 403
-    text = "This cannot be added to the cart."
-
-
 class GroupedQuantityRequired(Refusal):
     code = "cocart_grouped_product_empty"
     status = 404

@@ -87,14 +87,14 @@ async def open_shop(
             "database.url is not set: give the address of a PostgreSQL database in checkstand.toml "
             "or as CHECKSTAND_DATABASE__URL, or run `checkstand demo`, which brings its own"
         )
-    await check_schema(url)
+    await check_schema(settings.database.direct_url)
     database = await Database.open(url, pool_options(settings), on_query)
+    addresses.warm_up()
     try:
         shop = build(settings, database, clock or SystemClock(), gateways or {})
         forget = {"catalog": shop.catalogue.forget, "keys": shop.credentials.forget}
-        listen_url = settings.database.listen_url or url
         background = [
-            asyncio.create_task(changes.listen(listen_url, forget)),
+            asyncio.create_task(changes.listen(settings.database.direct_url, forget)),
             asyncio.create_task(
                 housekeeping.run(database, shop.carts.clock, shop.checkout.process_)
             ),

@@ -325,6 +325,123 @@ async def test_a_choice_that_no_longer_fits_is_cleared_and_said(storefront: Stor
     assert list(moved.json()["shipping_methods"]) == ["flat_rate:5"]
 
 
+UK = {"country": "GB", "state": "", "postcode": "SW1A 1AA", "city": "London"}
+
+
+async def test_any_write_clears_a_choice_that_no_longer_fits(storefront: Storefront) -> None:
+    """Found in review: shown without shipping, charged with another rate."""
+    await storefront.ready_to_order()
+    await storefront.update(shipping_method="flat_rate:4")
+    seen = await storefront.call(
+        "POST", f"{V2}/cart/update", {"namespace": "update-customer", **UK}
+    )
+    assert seen.json()["notices"]["notice"]
+    package = seen.json()["shipping"]["packages"]["default"]
+    assert package["chosen_method"] == "flat_rate:5"
+    assert seen.json()["totals"]["total"] == "3799"
+    placed = await storefront.process()
+    received = await storefront.call(
+        "GET",
+        f"{PREVIEW}/order-received/{placed.json()['order_id']}",
+        order_key=placed.json()["order_key"],
+    )
+    assert received.json()["total"] == "37.99"
+
+
+async def test_a_rate_that_the_shop_withdrew_is_not_replaced_silently(
+    empty_database: str, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        await product(connection)
+    async with running(shop_settings(empty_database)) as storefront:
+        await storefront.ready_to_order()
+        await storefront.update(shipping_method="local_pickup:3")
+        key = storefront.cart_key
+    zones = [
+        {
+            "name": "US",
+            "countries": ["US"],
+            "methods": [{"id": 1, "kind": "flat_rate", "cost": "5.00"}],
+        }
+    ]
+    async with running(shop_settings(empty_database, shipping={"zones": zones})) as storefront:
+        storefront.cart_key = key
+        refused = await storefront.process()
+        assert (refused.status_code, refused.json()["code"]) == (
+            409,
+            "cocart_checkout_totals_changed",
+        )
+        assert refused.json()["data"]["previous_total"] == "19.99"
+        assert refused.json()["data"]["total"] == "24.99"
+        assert (await storefront.process()).status_code == 200
+
+
+async def test_a_process_that_moves_house_must_choose_again(storefront: Storefront) -> None:
+    await storefront.ready_to_order()
+    await storefront.update(shipping_method="flat_rate:4")
+    refused = await storefront.process(billing_address=UK)
+    assert (refused.status_code, refused.json()["code"]) == (
+        400,
+        "cocart_invalid_shipping_method",
+    )
+    assert (await storefront.state())["billing_address"]["country"] == "US"
+    placed = await storefront.process(billing_address=UK, shipping_method="flat_rate:5")
+    assert placed.status_code == 200
+
+
+async def test_a_currency_that_was_withdrawn(empty_database: str, database: Database) -> None:
+    async with database.acquire() as connection:
+        await product(connection)
+    async with running(shop_settings(empty_database)) as storefront:
+        await storefront.ready_to_order()
+        await storefront.update(currency="JPY")
+        key = storefront.cart_key
+    async with running(shop_settings(empty_database, store={"currencies": {}})) as storefront:
+        storefront.cart_key = key
+        refused = await storefront.process()
+        assert refused.json()["code"] == "cocart_checkout_totals_changed"
+        assert refused.json()["data"]["previous_total"] == "3749"
+        assert refused.json()["data"]["previous_currency"] == "JPY"
+        assert (await storefront.process()).status_code == 200
+
+
+async def test_the_hash_moves_with_tax_and_not_with_currency(
+    storefront: Storefront, empty_database: str
+) -> None:
+    await storefront.ready_to_order()
+    before = (await storefront.state())["cart_hash"]
+    await storefront.update(currency="EUR")
+    assert (await storefront.state())["cart_hash"] == before
+    await execute(
+        empty_database,
+        "INSERT INTO tax_rates (country, state, rate, name) VALUES ('US', 'CA', 8.25, 'State')",
+    )
+    taxed = (await storefront.state())["cart_hash"]
+    assert taxed != before
+    await storefront.update(currency="JPY")
+    assert (await storefront.state())["cart_hash"] == taxed
+
+
+async def test_rates_of_one_code_add_up(
+    storefront: Storefront, empty_database: str, database: Database
+) -> None:
+    await execute(
+        empty_database,
+        "INSERT INTO tax_rates (country, rate, name, tax_class) VALUES"
+        " ('US', 20, 'VAT', ''), ('US', 5, 'VAT', 'reduced-rate')",
+    )
+    async with database.acquire() as connection:
+        book = await product(connection, name="Book", slug="book", tax_class="reduced-rate")
+    await storefront.ready_to_order()
+    await storefront.add(book)
+    cart = (await storefront.call("GET", f"{V2}/cart")).json()
+    (tax,) = cart["taxes"].values()
+    assert tax["price"] == cart["totals"]["total_tax"] == "600"  # 4.00 + 1.00 + 1.00 shipping
+    totals = (await storefront.call("GET", f"{V2}/cart/totals")).json()
+    assert totals["cart_contents_taxes"] == {"US-VAT-1": "5.00"}
+    assert totals["shipping_taxes"] == {"US-VAT-1": "1.00"}
+
+
 async def test_methods_and_context(storefront: Storefront) -> None:
     await storefront.ready_to_order()
     methods = (await storefront.call("GET", f"{CHECKOUT}/payment-methods")).json()

@@ -371,6 +371,21 @@ def test_a_start_is_ended_in_any_phase_and_the_next_one_carries_on(
     assert demo.end() == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sees what Python has loaded in /proc")
+@pytest.mark.xfail(
+    strict=True,
+    reason="cli/__init__ imports every command, and so the whole shop, before click hears Ctrl-C",
+)
+def test_ctrl_c_while_python_loads_shows_no_traceback(demos: Start) -> None:
+    demo = demos().start()
+    loaded = psutil.Process(demo.process.pid).memory_maps
+    until(lambda: any("pydantic_core" in each.path for each in loaded()), "Python is loading")
+    demo.tell(signal.SIGINT)
+    demo.wait()
+    assert demo.left_behind() == []
+    assert "Traceback" not in demo.errors
+
+
 @pytest.mark.prove
 @pytest.mark.parametrize("number", [*STOPPING, signal.SIGKILL], ids=lambda number: number.name)
 @pytest.mark.parametrize("name", ["plain", SPOKEN])

@@ -11,7 +11,7 @@ from checkstand.cart import choosing, store, verbs
 from checkstand.cart.choosing import AddItem
 from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.view import CartView, Notices, Scene, stock_ids, view
+from checkstand.cart.view import CartView, Notices, Scene, settled, stock_ids, view
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
 from checkstand.customers import addresses
@@ -299,13 +299,11 @@ class CartService:
             await idempotency.remember(connection, ticket, seen, seen.cart.key, now)
         return seen
 
-    async def store_shown(self, connection: Connection, cart: Cart, seen: CartView) -> None:
-        """Stores the total that is about to be shown for a locked cart, and nothing else."""
+    async def store_shown(self, connection: Connection, seen: CartView) -> None:
+        """Stores a locked cart as it was seen, with the total that is about to be shown."""
         total = seen.quote.total
-        shown = Shown(total.currency.code, total.minor)
-        await store.save(
-            connection, replace(cart, shown=shown), stock_ids(cart, seen.scene.products)
-        )
+        cart = replace(seen.cart, shown=Shown(total.currency.code, total.minor))
+        await store.save(connection, cart, stock_ids(cart, seen.scene.products))
 
     async def store_paying(
         self, connection: Connection, cart: Cart, seen: CartView, order_id: int, until: datetime
@@ -335,7 +333,7 @@ class CartService:
         expiry = self._expiry(caller, scene.now)
         if expiry - cart.expires_at > timedelta(hours=1):
             cart = replace(cart, expires_at=expiry)
-        seen = view(cart, scene, self.shop, notices)
+        seen = settled(cart, scene, self.shop, notices)
         shown = Shown(seen.quote.currency.code, seen.quote.total.minor)
         cart = replace(seen.cart, shown=shown, version=cart.version + 1)
         counted = stock_ids(cart, scene.products)

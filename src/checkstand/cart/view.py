@@ -71,6 +71,22 @@ def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = No
     return CartView(cart, calculator.quote(facts(cart, scene, shop)), scene, shop, said)
 
 
+def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
+    """As `view`, with a chosen shipping rate taken back that is not offered any more, which is
+    said. What is stored and shown after a write is always this."""
+    seen = view(cart, scene, shop, notices)
+    rejected = {package.id for package in seen.quote.packages if package.rejected_choice}
+    if not rejected or not seen.quote.has_destination:
+        return seen
+    kept = {key: rate for key, rate in cart.chosen_rates.items() if key not in rejected}
+    said = dict(notices or {})
+    said["notice"] = [
+        *said.get("notice", ()),
+        "The shipping method that was chosen is not offered any more; another one is set.",
+    ]
+    return view(replace(cart, chosen_rates=kept), scene, shop, said)
+
+
 def for_sale(product: Product | None, now: datetime) -> bool:
     """Whether a line of this product may be in a cart at all."""
     return (
@@ -162,16 +178,18 @@ EMPTY_HASH = "No items in cart so no hash"
 
 def cart_hash(seen: CartView) -> str:
     """32 hex characters that change with lines, quantities or total, and not with the display
-    currency: prices enter it in the base currency (contract cart.md 12.1)."""
+    currency: the total enters it in the base currency (contract cart.md 12.1)."""
     if not seen.cart.lines:
         return EMPTY_HASH
-    parts = [
-        f"{line.key}:{line.quantity}:{seen.product(line).price(seen.scene.now)}"
-        for line in seen.cart.lines
-    ]
-    shipping = [package.chosen.key for package in seen.quote.packages if package.chosen]
-    text = "\n".join([*parts, *shipping])
+    lines = [f"{line.key}:{line.quantity}" for line in seen.cart.lines]
+    text = "\n".join([*lines, str(_total_in_base(seen).minor)])
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _total_in_base(seen: CartView) -> Money:
+    if seen.quote.currency == seen.shop.base:
+        return seen.quote.total
+    return calculator.quote(facts(replace(seen.cart, currency=""), seen.scene, seen.shop)).total
 
 
 def stock_wanted(cart: Cart, scene: Scene) -> dict[int, int]:

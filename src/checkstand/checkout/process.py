@@ -19,7 +19,7 @@ from checkstand.access.principal import Caller
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart
 from checkstand.cart.service import CartService
-from checkstand.cart.view import CartView, cart_hash, view
+from checkstand.cart.view import CartView, cart_hash, settled
 from checkstand.checkout import drafting
 from checkstand.checkout.model import PaymentStatus, Placement, ProcessCommand, placed
 from checkstand.checkout.settle import REPLAYED_FOR, settle
@@ -163,11 +163,12 @@ class Process:
             # Read after the lock was had: a wait for it may have been long.
             found = replace(found, tax_revision=await carts.tax_revision(connection))
             scene = await self.carts.scene(connection, found, cart, now, fresh=True)
-            moved = await self._moved(connection, cart, view(cart, scene, self.carts.shop))
+            now_seen = settled(cart, scene, self.carts.shop)
+            moved = await self._moved(connection, cart, now_seen)
             if moved is not None:
                 return moved
             cart, seen = updated(
-                cart,
+                now_seen.cart,
                 for_process(command),
                 scene,
                 self.carts.shop,
@@ -216,8 +217,9 @@ class Process:
             raise EmptyCart("What was in the cart is not sold any more.")
         if shown is None or (shown.currency, shown.minor) == (fresh.currency.code, fresh.minor):
             return None
-        await self.carts.store_shown(connection, cart, seen)
-        return _Moved(totals_changed(seen.quote, Money(shown.minor, fresh.currency).decimal()))
+        await self.carts.store_shown(connection, seen)
+        before = Money(shown.minor, self.carts.shop.known_currency(shown.currency))
+        return _Moved(totals_changed(seen.quote, before.decimal(), shown.currency))
 
     async def _begin(
         self,
@@ -267,13 +269,14 @@ class Process:
         return await orders.rewrite(connection, again)
 
 
-def totals_changed(quote: Quote, previous: str) -> TotalsChanged:
+def totals_changed(quote: Quote, previous: str, previous_currency: str) -> TotalsChanged:
     """The refusal with what the total was and is, as decimal strings."""
     flat = drafting.flat_totals(quote)
     return TotalsChanged(
         data={
             "currency": quote.currency.code,
             "previous_total": previous,
+            "previous_currency": previous_currency,
             "total": quote.total.decimal(),
             "cart_totals": {k: Money(v, quote.currency).decimal() for k, v in flat.items()},
         }
@@ -289,7 +292,7 @@ def _check_expected(command: ProcessCommand, seen: CartView) -> None:
     except ValueError:
         expected = None
     if expected != total:
-        raise totals_changed(seen.quote, command.expected_total[:40])
+        raise totals_changed(seen.quote, command.expected_total[:40], total.currency.code)
 
 
 def _unmanaged_shortages(seen: CartView) -> list[Shortage]:

@@ -67,8 +67,7 @@ def method_problem(method: str, payments: Payments) -> Problem | None:
 
 
 def rate_problems(command: UpdateCommand, seen: CartView) -> list[Problem]:
-    """A shipping method that this very request chose and that is not offered is refused. One
-    chosen earlier that no longer fits is cleared, and said in a notice (see `settled_choice`)."""
+    """A shipping method that this very request chose and that is not offered is refused."""
     if not command.shipping_method or not seen.quote.needs_shipping:
         return []
     package = next((package for package in seen.quote.packages if package.id == PACKAGE), None)
@@ -95,27 +94,14 @@ def updated(
     *,
     strict_phone: bool,
 ) -> tuple[Cart, CartView]:
-    """The cart after the command and what it comes to; CheckoutInvalid with every problem."""
+    """The cart after the command and what it comes to; CheckoutInvalid with every problem. A
+    shipping method chosen earlier that no longer fits is still in it (see `view.settled`)."""
     changed, problems = apply(cart, command, shop, payments, strict_phone=strict_phone)
     seen = view(changed, scene, shop)
     problems += rate_problems(command, seen)
     if problems:
         raise CheckoutInvalid(problems)
-    return settled_choice(changed, seen)
-
-
-def settled_choice(cart: Cart, seen: CartView) -> tuple[Cart, CartView]:
-    """Takes a choice back that is not offered any more, and says so."""
-    rejected = {package.id for package in seen.quote.packages if package.rejected_choice}
-    if not rejected:
-        return cart, seen
-    kept = {key: rate for key, rate in cart.chosen_rates.items() if key not in rejected}
-    cleared = replace(cart, chosen_rates=kept)
-    fresh = view(cleared, seen.scene, seen.shop)
-    fresh.notices.setdefault("notice", []).append(
-        "The shipping method that was chosen is not offered to this address; another one is set."
-    )
-    return cleared, fresh
+    return changed, seen
 
 
 def for_process(command: ProcessCommand) -> UpdateCommand:
@@ -157,15 +143,18 @@ def _shipping_required(seen: CartView) -> list[Problem]:
     for package in seen.quote.packages:
         if package.chosen is not None:
             continue
-        offered = ", ".join(rate.key for rate in package.rates)
-        text = (
-            f"Choose a shipping method: {offered}."
-            if offered
-            else "We do not ship to that address."
-        )
         if not seen.quote.has_destination:
             continue  # the missing country is said already
-        problems.append(Problem("cocart_shipping_method_required", "shipping_method", text))
+        offered = ", ".join(rate.key for rate in package.rates)
+        code = "cocart_shipping_method_required"
+        if not offered:
+            text = "We do not ship to that address."
+        elif package.rejected_choice:
+            code = "cocart_invalid_shipping_method"
+            text = f"The chosen method is not offered to that address; there are: {offered}."
+        else:
+            text = f"Choose a shipping method: {offered}."
+        problems.append(Problem(code, "shipping_method", text))
     return problems
 
 

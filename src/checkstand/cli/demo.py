@@ -71,15 +71,15 @@ class DemoKeys:
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Written once requests are answered: address and keys as JSON.",
+    help="Written once requests are answered, removed at the end: address and keys as JSON.",
 )
 def demo(host: str, port: int, data_dir: Path, ready_file: Path | None) -> None:
     """Starts PostgreSQL and a demo shop, and prints curl lines to try it.
 
     Started again on the same folder, it keeps its data and its keys.
 
-    Ctrl-C, SIGTERM and SIGHUP stop everything, once running requests are answered. The exit code
-    is then 0; it is 1 when the demo cannot start.
+    Ctrl-C, SIGTERM and SIGHUP stop everything, once running requests are answered; a second
+    Ctrl-C does not wait for them. The exit code is then 0; it is 1 when the demo cannot start.
     """
     stop = _Stop()
     try:
@@ -190,7 +190,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another --host or --port"
         ) from None
 
 
@@ -230,6 +230,7 @@ def _serve(
 ) -> None:
     options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
     server = _Server(uvicorn.Config(create_app(settings), **options), announce, stop)
+    stop.check()
     try:
         server.run(sockets=[listener])
     finally:
@@ -367,14 +368,16 @@ The shop is open at {base_url}   (API description: {base_url}/openapi.json)
 Try it: add to cart, update the checkout, order (paste the lines one after another).
 
 CART_KEY=$(curl -s -X POST {api}/v2/cart/add-item -H 'Content-Type: application/json' \
--d '{{"id":"{shirt}","quantity":"2"}}' | tee /dev/stderr | sed -n 's/.*"cart_key":"\\([^"]*\\)".*/\\1/p'); echo
+-d '{{"id":"{shirt}","quantity":"2"}}' | tee /dev/stderr \
+| sed -n 's/.*"cart_key":"\\([^"]*\\)".*/\\1/p'); echo
 
 curl -s -X PUT '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 -H 'Content-Type: application/json' \
 -d '{{"billing_address":{address},"shipping_method":"flat_rate:1","payment_method":"bacs"}}'; echo
 
 curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
--H 'Content-Type: application/json' -d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
+-H 'Content-Type: application/json' \
+-d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
 
 Ctrl-C stops the shop; its data stays.
 """

@@ -74,31 +74,29 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(f"database: {error}", "Check that it runs and that database.url is right.")
         return
     try:
-        async with database.acquire() as connection:
-            async for finding in _inside(settings, connection):
-                yield finding
+        async for finding in _inside(settings, database):
+            yield finding
     finally:
         await database.close()
 
 
-async def _inside(settings: Settings, connection: Connection) -> AsyncIterator[Finding]:
-    version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+async def _inside(settings: Settings, database: Database) -> AsyncIterator[Finding]:
+    version, its_time = await database.server()
     old = "Upgrade to PostgreSQL 14 or newer." if version < _OLDEST_POSTGRES else ""
     yield Finding(f"database: PostgreSQL {version // 10000}.{version % 10000}", old)
-    skew = (
-        datetime.now(UTC) - await connection.fetchval("SELECT clock_timestamp()")
-    ).total_seconds()
+    skew = (datetime.now(UTC) - its_time).total_seconds()
     late = "Set both machines' clocks by NTP: expiry and sale dates depend on them."
     yield Finding(
         f"clock: {abs(skew):.2f} s from the database's", late if abs(skew) > _MOST_SKEW else ""
     )
-    current, head = await migrate.current(settings.database.url), migrate.head()
+    current, head = await migrate.current(settings.database.direct_url), migrate.head()
     behind = "Run `checkstand db upgrade`." if current != head else ""
     yield Finding(f"schema: {current or 'none'} (this version needs {head})", behind)
     if behind:
         return
-    async for finding in _contents(settings, connection):
-        yield finding
+    async with database.acquire() as connection:
+        async for finding in _contents(settings, connection):
+            yield finding
 
 
 async def _contents(settings: Settings, connection: Connection) -> AsyncIterator[Finding]:

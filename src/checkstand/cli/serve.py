@@ -15,7 +15,7 @@ from checkstand.wiring import check_schema
 
 @click.command()
 @click.option("--host", help="Address to listen on; default: server.host.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port; default: server.port.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; default: server.port.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; default: server.workers.")
 def serve(host: str | None, port: int | None, workers: int | None) -> None:
     """Serves the shop of the settings. The database must be at this version's schema."""
@@ -25,8 +25,10 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
         "checkstand.app:from_environment",
         factory=True,
         host=host or settings.server.host,
-        port=port or settings.server.port,
+        port=settings.server.port if port is None else port,
         workers=workers or settings.server.workers,
+        # A busy machine may need more than the usual 5 s to import a worker.
+        timeout_worker_healthcheck=60,
         **server_options(settings),
     )
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkstand.app import LOG_FORMAT
 from checkstand.errors import ConfigurationError
 from checkstand.settings import FILE_VARIABLE, Settings, load
 from checkstand.storage.database import Database
@@ -36,28 +37,25 @@ def configured() -> Settings:
 
 def set_up_logging(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.basicConfig(
-        level=settings.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
 
 
 def database_url(settings: Settings) -> str:
-    """The configured address; ConfigurationError when there is none."""
+    """The address of PostgreSQL itself; ConfigurationError when there is none."""
     if not settings.database.url:
         raise ConfigurationError(
             "database.url is not set: give the address of a PostgreSQL database in checkstand.toml "
             "or as CHECKSTAND_DATABASE__URL. A running `checkstand demo` prints its own."
         )
-    return settings.database.url
+    return settings.database.direct_url
 
 
 @asynccontextmanager
 async def database_session() -> AsyncIterator[Session]:
     """The settings and an open database at this version's schema."""
     settings = configured()
-    url = database_url(settings)
-    await check_schema(url)
-    database = await Database.open(url, pool_options(settings))
+    await check_schema(database_url(settings))
+    database = await Database.open(settings.database.url, pool_options(settings))
     try:
         yield Session(settings, database)
     finally:

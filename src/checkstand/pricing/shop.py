@@ -36,9 +36,16 @@ class ShopRules:
         """The currency and its rate; the base currency for "" and for one no longer offered."""
         return self.currencies.get(code) or (self.base, Decimal(1))
 
+    def known_currency(self, code: str) -> Currency:
+        """The currency of an amount that was stored, also when it is not offered any more."""
+        return self.currency(code)[0] if self.offers(code) else Currency.of(code)
+
+    def offers(self, code: str) -> bool:
+        return code == self.base.code or code in self.currencies
+
     def currency_problem(self, code: str) -> Problem | None:
         """What is wrong with choosing this currency, if anything."""
-        if code == self.base.code or code in self.currencies:
+        if self.offers(code):
             return None
         offered = ", ".join([self.base.code, *self.currencies])
         return Problem(

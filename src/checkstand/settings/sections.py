@@ -144,6 +144,11 @@ class DatabaseSettings(Section):
         True, description="False behind pgbouncer in transaction mode."
     )
 
+    @property
+    def direct_url(self) -> str:
+        """The address of PostgreSQL itself, for what no pgbouncer in between can do."""
+        return self.listen_url or self.url
+
     @model_validator(mode="after")
     def _sizes(self) -> DatabaseSettings:
         if self.pool_min > self.pool_max:

@@ -33,8 +33,6 @@ WITH want AS (
 SELECT product_id, quantity, available FROM short ORDER BY product_id
 """
 
-_DROP_OTHERS = "DELETE FROM stock_holds WHERE order_id = $1 AND product_id <> ALL($2)"
-
 # The join lets a row be changed only once the ordered lock on it was had.
 _TAKE = """
 WITH locked AS (
@@ -68,11 +66,6 @@ async def hold(
         until,
     )
     return [Shortage(row["product_id"], row["quantity"], max(0, row["available"])) for row in rows]
-
-
-async def drop_other_holds(connection: Connection, order_id: int, ids: Sequence[int]) -> None:
-    """Gives back what the order held of products that it does not want any more."""
-    await connection.execute(_DROP_OTHERS, order_id, list(ids))
 
 
 async def take(connection: Connection, order_id: int) -> None:

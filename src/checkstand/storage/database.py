@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -85,16 +86,15 @@ class Database:
                 max_inactive_connection_lifetime=300,
                 connection_class=_PlainConnection,
                 init=prepare,
-                server_settings={
-                    "application_name": "checkstand",
-                    "timezone": "UTC",
-                    "statement_timeout": _milliseconds(chosen.statement_timeout),
-                    "lock_timeout": _milliseconds(chosen.lock_timeout),
-                    "idle_in_transaction_session_timeout": "60000",
-                    "jit": "off",
-                },
+                server_settings=_session_settings(chosen),
             )
-        except (OSError, ValueError, TimeoutError, asyncpg.PostgresError) as error:
+        except (
+            OSError,
+            ValueError,
+            TimeoutError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+        ) as error:
             raise StorageError(f"cannot connect to the database: {error}") from error
         return cls(pool, chosen.acquire_timeout)
 
@@ -115,6 +115,15 @@ class Database:
                 connection.transaction(),
             ):
                 yield connection
+
+    async def server(self) -> tuple[int, datetime]:
+        """The server's version (160014 for 16.14) and its clock, for who examines it."""
+        async with self.acquire() as connection:
+            row = await connection.fetchrow(
+                "SELECT current_setting('server_version_num')::int, clock_timestamp()"
+            )
+            assert row is not None
+            return row[0], row[1]
 
     async def close(self) -> None:
         try:
@@ -161,6 +170,21 @@ async def _use_orjson(connection: Connection) -> None:
         encoder=lambda value: b"\x01" + orjson.dumps(value),
         decoder=lambda value: orjson.loads(value[1:]),
     )
+
+
+def _session_settings(options: PoolOptions) -> dict[str, str]:
+    """What each session starts with. pgbouncer refuses parameters that it does not know: behind
+    it, the limits have to be set on the role or the database."""
+    if not options.prepared_statements:
+        return {"application_name": "checkstand"}
+    return {
+        "application_name": "checkstand",
+        "timezone": "UTC",
+        "statement_timeout": _milliseconds(options.statement_timeout),
+        "lock_timeout": _milliseconds(options.lock_timeout),
+        "idle_in_transaction_session_timeout": "60000",
+        "jit": "off",
+    }
 
 
 def _milliseconds(seconds: float) -> str:

@@ -15,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -57,8 +58,16 @@ async def _with_connection(url: str, work: Any) -> Any:
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StorageError(f"cannot migrate the database: {error}") from error
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        SQLAlchemyError,
+    ) as error:
+        reason = str(error).partition("\n")[0]
+        raise StorageError(f"cannot use the database: {reason}") from error
     finally:
         await engine.dispose()
 

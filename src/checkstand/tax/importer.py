@@ -119,6 +119,11 @@ class _Row:
         self._cells = record.cells
         self._places = places
 
+    def _title(self, *titles: str) -> str:
+        """The title that this file has: WooCommerce's own have changed over time."""
+        there = (title for title in titles if title.casefold() in self._places)
+        return next(there, titles[0])
+
     def said(self, title: str) -> str:
         """The cell of that column; "" when the file does not have it."""
         place = self._places.get(title.casefold())
@@ -135,7 +140,7 @@ class _Row:
             id=_NEW,
             country=country,
             state=state,
-            postcodes=self._read("ZIP/Postcode", _postcodes, ()),
+            postcodes=self._read(self._title("ZIP/Postcode", "Postcode / ZIP"), _postcodes, ()),
             cities=self._read("City", _listed, ()),
             rate=self._per_cent(),
             name=self._read("Tax Name", cells.name, ""),

@@ -75,6 +75,7 @@ def test_doctor_is_content(run) -> None:  # type: ignore[no-untyped-def]
     [
         ("CHECKSTAND_DATABASE__URL", "postgresql://nobody@127.0.0.1:1/none", "cannot connect"),
         ("CHECKSTAND_DATABASE__URL", "", "Set database.url"),
+        ("CHECKSTAND_DATABASE__URL", "mysql://localhost/x", "cannot connect"),
         ("CHECKSTAND_SERVER__PORT", "many", "server.port"),
     ],
 )
@@ -106,6 +107,23 @@ def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-d
         assert "db upgrade" in run("doctor").output
     finally:
         asyncio.run(execute(empty, "UPDATE alembic_version SET version_num = '0001'"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://nobody@127.0.0.1:1/none", "mysql://localhost/x", "no address at all", "{}nope"],
+)
+def test_a_wrong_address_is_one_line(  # type: ignore[no-untyped-def]
+    run, empty: str, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    if url.startswith("{}"):
+        url = empty.replace("/checkstand?", "/no-such-database?")
+    monkeypatch.setenv("CHECKSTAND_DATABASE__URL", url)
+    for words in (("keys", "list"), ("db", "status"), ("db", "upgrade"), ("serve",)):
+        result = run(*words)
+        assert result.exit_code == 1, words
+        assert result.output.startswith("checkstand: cannot use the database"), result.output
+        assert result.output.count("\n") == 1
 
 
 def test_openapi_needs_no_database(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]

@@ -38,7 +38,7 @@ async def test_two_servers_that_start_together_migrate_once(bare_url: str) -> No
 
 
 async def test_an_unreachable_database_is_said(tmp_path: object) -> None:
-    with pytest.raises(StorageError, match="cannot migrate the database"):
+    with pytest.raises(StorageError, match="cannot use the database"):
         await migrate.upgrade("postgresql://nobody@127.0.0.1:1/none")
 
 

@@ -19,7 +19,8 @@ from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import CurrencyFormat, currency_format
-from checkstand.pricing.quote import Package, Quote, QuotedRate
+from checkstand.kit.money import Money
+from checkstand.pricing.quote import Package, Quote, QuotedRate, TaxTotal
 
 CART_FIELDS = (
     "cart_hash",
@@ -223,26 +224,19 @@ def engine_totals(quote: Quote, writing: CurrencyFormat | None) -> dict[str, Any
     def shown(amount: Any) -> str:
         return writing.show(amount) if writing else str(amount.decimal())
 
-    per_rate = {tax.rate.code: tax for tax in quote.taxes}
-    contents = {
-        code: shown(amount)
-        for code, tax in per_rate.items()
-        if (amount := tax.amount - tax.shipping_amount)
-    }
-    carriage = {
-        code: shown(tax.shipping_amount) for code, tax in per_rate.items() if tax.shipping_amount
-    }
+    contents = _by_code(quote, lambda tax: tax.amount - tax.shipping_amount)
+    carriage = _by_code(quote, lambda tax: tax.shipping_amount)
     return {
         "subtotal": shown(quote.subtotal),
         "subtotal_tax": shown(quote.subtotal_tax),
         "shipping_total": shown(quote.shipping_total),
         "shipping_tax": shown(quote.shipping_tax),
-        "shipping_taxes": empty_as_list(carriage),
+        "shipping_taxes": empty_as_list({c: shown(a) for c, a in carriage.items() if a}),
         "discount_total": shown(quote.discount_total),
         "discount_tax": shown(quote.discount_tax),
         "cart_contents_total": shown(quote.contents_total),
         "cart_contents_tax": shown(quote.contents_tax),
-        "cart_contents_taxes": empty_as_list(contents),
+        "cart_contents_taxes": empty_as_list({c: shown(a) for c, a in contents.items() if a}),
         "fee_total": shown(quote.fee_total),
         "fee_tax": shown(quote.fee_tax),
         "fee_taxes": [],
@@ -255,12 +249,19 @@ def taxes(quote: Quote) -> Any:
     """Rate code -> {name, price}; nothing when prices are shown with tax (contract cart.md 1.5)."""
     if quote.prices_include_tax:
         return []
+    names = {tax.rate.code: tax.rate.label for tax in quote.taxes}
+    amounts = _by_code(quote, lambda tax: tax.amount)
     return empty_as_list(
-        {
-            tax.rate.code: {"name": tax.rate.name, "price": str(tax.amount.minor)}
-            for tax in quote.taxes
-        }
+        {code: {"name": names[code], "price": str(amounts[code].minor)} for code in names}
     )
+
+
+def _by_code(quote: Quote, part: Callable[[TaxTotal], Money]) -> dict[str, Money]:
+    """A part of the taxes by rate code. Rates of several classes may share one: they add up."""
+    sums: dict[str, Money] = {}
+    for tax in quote.taxes:
+        sums[tax.rate.code] = sums.get(tax.rate.code, quote.currency.zero) + part(tax)
+    return sums
 
 
 def shipping(seen: CartView, writing: CurrencyFormat) -> Any:

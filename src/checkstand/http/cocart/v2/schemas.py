@@ -42,6 +42,12 @@ def _numeric(value: Any) -> Any:
     return text
 
 
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, or a string with a number")
+    return value
+
+
 def _listed_object(value: Any) -> Any:
     """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
     return {} if value == [] or value is None else value
@@ -63,6 +69,8 @@ Quantity = Annotated[
     BeforeValidator(_numeric, json_schema_input_type=str | int | float),
     Field(description="A whole number, as number or string.", examples=["1"]),
 ]
+Scalar = Annotated[str | int | float, BeforeValidator(_not_boolean)]
+"""A quantity that the handler judges, or a price that nobody does."""
 Options = Annotated[
     dict[str, Annotated[str, Field(max_length=200)]],
     BeforeValidator(_listed_object, json_schema_input_type=dict[str, str] | list[Any]),
@@ -99,7 +107,7 @@ class AddItemIn(_In):
     )
     email: str | None = Field(None, max_length=320)
     phone: str | None = Field(None, max_length=100)
-    price: str | int | float | None = Field(
+    price: Scalar | None = Field(
         None, description="Ignored: a price is never taken from a shopper."
     )
     return_item: bool = Field(False, description="Answer with the item instead of the cart.")
@@ -130,17 +138,14 @@ class AddItemsIn(_In):
 
 
 class UpdateItemIn(_In):
-    quantity: Annotated[
-        str | int | float,
-        Field(description="The new quantity; 0 takes the item out."),
-    ]
+    quantity: Annotated[Scalar, Field(description="The new quantity; 0 takes the item out.")]
     return_status: bool = False
 
 
 class RestoreItemIn(_In):
     """A `quantity` makes it an update: older clients update with PUT (sdk-expectations 6)."""
 
-    quantity: str | int | float | None = None
+    quantity: Scalar | None = None
     return_item: bool = False
 
 
