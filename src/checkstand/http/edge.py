@@ -52,7 +52,9 @@ class Edge:
             except ClientDisconnect:
                 return
             except BodyTooLarge as refusal:
-                await refusal_response(refusal)(scope, receive, stamped)
+                response = refusal_response(refusal)
+                response.headers["Connection"] = "close"  # there may be more, and nobody reads it
+                await response(scope, receive, stamped)
                 return
         if _CONTROL.search(scope["path"]):
             await refusal_response(NoSuchRoute())(scope, receive, stamped)

@@ -96,6 +96,11 @@ async def test_a_second_file_changes_the_rates_that_it_names(office: Office) -> 
     assert [rate.rate for rate in await office.rates()] == [20, 19]
 
 
+async def test_the_other_header_of_postcodes(office: Office) -> None:
+    await office.take(GERMANY | {"Postcode / ZIP": "10115"})
+    assert [rate.postcodes for rate in await office.rates()] == [("10115",)]
+
+
 async def test_the_order_of_postcodes_and_cities_does_not_matter(office: Office) -> None:
     await office.take(GERMANY | {"ZIP/Postcode": "2;1", "City": "Ulm;Aalen"})
     report = await office.take(GERMANY | {"ZIP/Postcode": "1; 2", "City": "AALEN; ULM"})
