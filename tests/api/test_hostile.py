@@ -193,22 +193,18 @@ async def test_the_routes_are_all_and_answer(siege: Siege) -> None:
         for route in ROUTES
     }
     assert listed == mutating
-    transaction = siege.connection.transaction()
-    await transaction.start()
-    rows = await siege.connection.fetch("SELECT * FROM carts")
-    await transaction.rollback()
-    assert len(rows) == 1
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=str)
-async def test_good_bodies_are_accepted(storefront: Storefront, route: Route) -> None:
+async def test_good_bodies_are_accepted(storefront: Storefront) -> None:
     items = [{"id": str(SHIRT)}, {"id": str(SHIRT), "item_data": {"print": "A"}}]
-    await storefront.call("POST", ADD_ALL, {"items": items})
-    await storefront.call("DELETE", GONE)
-    await storefront.update(billing_address=BILLING)
-    keys = storefront.tutorial if route.tutorial else storefront.keys
-    response = await storefront.call(route.method, route.path, route.good, keys=keys)
-    assert response.status_code == 200, response.text
+    for route in ROUTES:
+        shopper = storefront.another()
+        await shopper.call("POST", ADD_ALL, {"items": items})
+        await shopper.call("DELETE", GONE)
+        await shopper.update(billing_address=BILLING)
+        keys = shopper.tutorial if route.tutorial else shopper.keys
+        response = await shopper.call(route.method, route.path, route.good, keys=keys)
+        assert response.status_code == 200, (route, response.text)
 
 
 # --- bodies that cannot be read ------------------------------------------------------------------
@@ -400,23 +396,23 @@ FIELDS: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("path", FIELDS)
-async def test_fields_of_the_wrong_kind(siege: Siege, path: str) -> None:
-    (route,) = [each for each in ROUTES if each.path == path and each.method == "POST"]
-    base = {} if path.endswith("/update") else route.good
-    for name, values in FIELDS[path].items():
-        for value in values:
-            response = await siege.send(route, json.dumps({**base, name: value}))
-            siege.judge(f"{route} {name}={value!r:.60}", response)
+async def test_fields_of_the_wrong_kind(siege: Siege) -> None:
+    for path, fields in FIELDS.items():
+        (route,) = [each for each in ROUTES if each.path == path and each.method == "POST"]
+        base = {} if route is UPDATES else route.good
+        for name, values in fields.items():
+            for value in values:
+                response = await siege.send(route, json.dumps({**base, name: value}))
+                siege.judge(f"{route} {name}={value!r:.60}", response)
 
 
-@pytest.mark.parametrize("route", CHECKOUT_ROUTES, ids=str)
-async def test_checkout_fields_of_the_wrong_kind(siege: Siege, route: Route) -> None:
-    fields = CHECKOUT_FIELDS if route.method == "PATCH" else CHECKOUT_FIELDS | PROCESS_FIELDS
-    for name, values in fields.items():
-        for value in values:
-            response = await siege.send(route, json.dumps({name: value}))
-            siege.judge(f"{name}={value!r:.60}", response)
+async def test_checkout_fields_of_the_wrong_kind(siege: Siege) -> None:
+    for route in CHECKOUT_ROUTES:
+        fields = CHECKOUT_FIELDS if route.method == "PATCH" else CHECKOUT_FIELDS | PROCESS_FIELDS
+        for name, values in fields.items():
+            for value in values:
+                response = await siege.send(route, json.dumps({name: value}))
+                siege.judge(f"{route} {name}={value!r:.60}", response)
 
 
 async def test_quantities_that_cannot_be(siege: Siege) -> None:
@@ -728,15 +724,6 @@ async def test_a_password_with_a_nul_byte(siege: Siege) -> None:
         siege.judge(user, response, [401], ["cocart_authentication_error"])
 
 
-@pytest.mark.parametrize("order_id", ["0", "-1", "-0", str(2**63 - 1), str(2**63), str(2**64),
-                                      "1" + "0" * 400])  # fmt: skip
-async def test_orders_that_are_not_there(siege: Siege, order_id: str) -> None:
-    route = Route("GET", f"{PREVIEW}/order-received/{order_id}")
-    for key in ("x", MARK, "\0", "wc_order_" + "a" * 22):
-        response = await siege.send(route, order_key=key)
-        siege.judge(order_id[:30], response, [404], ["cocart_order_not_found"])
-
-
 async def test_orders_that_are_not_there(siege: Siege) -> None:
     for order_id in ("0", "-1", "-0", 2**63 - 1, 2**63, 2**64, 10**400):
         route = Route("GET", f"{PREVIEW}/order-received/{order_id}")
@@ -797,7 +784,7 @@ async def test_queries_that_cannot_be(siege: Siege) -> None:
         for name in ("fields", "_fields"):
             response = await siege.send(READS, **{name: value})
             assert response.status_code == 200, (name, value)
-    many = ",".join(f"items.{'a.' * 200}{number}" for number in range(300))
+    many = ",".join(f"items.{'a.' * 200}{number}" for number in range(100))
     response = await siege.send(READS, _fields=many)
     assert response.status_code == 200
 
@@ -1009,24 +996,24 @@ async def test_who_leaves_before_the_end_of_the_body_orders_nothing(
         assert await connection.fetchval("SELECT count(*) FROM orders") == 0
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        _request(f"{V2}/cart", "Cart-Key: a\0b", method="GET"),
-        _request(f"{V2}/cart", "Cart\0Key: a", method="GET"),
-        _request(f"{V2}/cart\0", method="GET"),
-        _request(f"{V2}/cart", "Content-Length: 1", "Content-Length: 2", body=b"{}"),
-        _request(f"{V2}/cart", "Content-Length: -1"),
-        _request(f"{V2}/cart", "Content-Length: 2", "Transfer-Encoding: chunked", body=b"{}"),
-        _request(f"{V2}/cart", "Transfer-Encoding: chunked", body=b"zz\r\n"),
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"FOO / HTTP/9.9\r\n\r\n",
-    ],
+NO_HTTP = (
+    _request(f"{V2}/cart", "Cart-Key: a\0b", method="GET"),
+    _request(f"{V2}/cart", "Cart\0Key: a", method="GET"),
+    _request(f"{V2}/cart\0", method="GET"),
+    _request(f"{V2}/cart", "Content-Length: 1", "Content-Length: 2", body=b"{}"),
+    _request(f"{V2}/cart", "Content-Length: -1"),
+    _request(f"{V2}/cart", "Content-Length: 2", "Transfer-Encoding: chunked", body=b"{}"),
+    _request(f"{V2}/cart", "Transfer-Encoding: chunked", body=b"zz\r\n"),
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"FOO / HTTP/9.9\r\n\r\n",
 )
-async def test_what_is_no_http_is_refused_by_the_server(live: LiveShop, request_: bytes) -> None:
-    def talk() -> int:
+
+
+async def test_what_is_no_http_is_refused_by_the_server(live: LiveShop) -> None:
+    def talk(request: bytes) -> int:
         with closing(Wire(live)) as wire:
-            wire.say(request_)
+            wire.say(request)
             return wire.answer()[0]
 
-    assert await asyncio.to_thread(talk) == 400
+    for request in NO_HTTP:
+        assert await asyncio.to_thread(talk, request) == 400, request

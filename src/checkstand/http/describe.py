@@ -61,6 +61,8 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
             )
             _drop_unsent(schema)
+            _name_dialects(schema)
+            _add_credentials(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -75,3 +77,76 @@ def _drop_unsent(schema: dict[str, Any]) -> None:
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         schema.get("components", {}).get("schemas", {}).pop(name, None)
+
+
+_CHECKOUT = "/wp-json/cocart/preview/checkout"
+_PROCESS = {
+    "title": "Process",
+    "body": {"$ref": "#/components/schemas/ProcessIn"},
+    "answer": {"$ref": "#/components/schemas/ProcessedOut"},
+}
+_UPDATE = {
+    "title": "Update",
+    "body": {"$ref": "#/components/schemas/UpdateIn"},
+    "answer": {"$ref": "#/components/schemas/UpdatedOut"},
+}
+
+
+def _name_dialects(schema: dict[str, Any]) -> None:
+    """POST and PUT of the checkout mean opposite things in the two dialects: both bodies and both
+    answers are shown, each under its dialect's name (DECISIONS 7)."""
+    for verb, meanings in (
+        ("post", (("reference", _PROCESS), ("tutorial", _UPDATE))),
+        ("put", (("reference", _UPDATE), ("tutorial", _PROCESS))),
+    ):
+        operation = schema["paths"][_CHECKOUT][verb]
+        for part, place in (
+            ("body", operation["requestBody"]),
+            ("answer", operation["responses"]["200"]),
+        ):
+            place["content"]["application/json"]["schema"] = {
+                "anyOf": [
+                    {"title": f"{what['title']} ({dialect} dialect)", "allOf": [what[part]]}
+                    for dialect, what in meanings
+                ]
+            }
+
+
+_SCHEMES = {
+    "CartKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Cart-Key",
+        "description": "Selects a guest's cart. `CoCart-API-Cart-Key` and the query parameter "
+        "`cart_key` are other spellings.",
+    },
+    "ConsumerKey": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A consumer key and its secret, or an account's user name and password. "
+        "The pair may also be sent as `consumer_key` and `consumer_secret` in the query.",
+    },
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "1 to 255 printable characters. The same request sent again with it is carried "
+    "out once, and answered as before for 48 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+}
+
+
+def _add_credentials(schema: dict[str, Any]) -> None:
+    """Who may call what (DECISIONS 1), and the header that every change takes."""
+    schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    for path, operations in schema["paths"].items():
+        for verb, operation in operations.items():
+            checkout = path.startswith(_CHECKOUT)
+            operation["security"] = (
+                [{"CartKey": [], "ConsumerKey": []}, {"ConsumerKey": []}]
+                if checkout
+                else [{}, {"CartKey": []}, {"ConsumerKey": []}]
+            )
+            if verb != "get" and not path.endswith("payment-context"):
+                operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)

@@ -37,7 +37,7 @@ from checkstand.storage.embedded import (
     StartFailed,
 )
 from checkstand.storage.embedded.binaries import Binaries, Step
-from checkstand.storage.embedded.identity import Identity
+from checkstand.storage.embedded.identity import Identity, RunAs
 from checkstand.storage.embedded.leash import Leash, Plan
 
 SOURCE = Path(checkstand.__file__).parents[1]
@@ -513,16 +513,17 @@ def test_a_guardian_that_is_let_go_at_once_ends_what_it_just_started(tmp_path: P
     """The order to end may come before the program has begun to run: it must not get lost."""
     me = Identity("self", os.geteuid(), os.getegid())
     identity = me if me.uid else Identity("setuid", NOBODY, NOBODY)
-    for _ in range(10):
+    for _ in range(5):
         plan = Plan([Step(["/bin/sleep", "60"])], tmp_path, identity, 2, stop_timeout=60)
         leash = Leash.take(plan, 2)
         leash.let_go(10)
         assert leash.wait(0) == 0  # not killed after the ten seconds
 
 
-@both_ways
-def test_a_busy_query_does_not_outlive_a_killed_server(data_dir: Path, run_as: Any) -> None:
-    server = EmbeddedPostgres(data_dir, durable=False, run_as=run_as)
+def test_a_busy_query_does_not_outlive_a_killed_server(data_dir: Path) -> None:
+    # The harder way: the guardian itself has given up root, and its interpreter is out of reach.
+    way: RunAs = "auto" if os.geteuid() else "setuid"
+    server = EmbeddedPostgres(data_dir, durable=False, run_as=way)
     server.start()
     processes = server_processes()
 
