@@ -8,7 +8,7 @@ import json
 import socket
 import unicodedata
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -994,6 +994,22 @@ async def test_who_leaves_before_the_end_of_the_body_orders_nothing(
     assert (await storefront.state())["cart_contents"] == before
     async with storefront.shop.database.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def test_headers_without_end_are_cut_off(live: LiveShop) -> None:
+    """Otherwise one client makes the server keep as much as it likes, before anybody can look."""
+
+    def talk(line: bytes) -> bytes:
+        with closing(Wire(live)) as wire, suppress(OSError):
+            wire.say(_request(f"{V2}/cart", method="GET")[:-2])
+            for _ in range(2 * MEGABYTE // 65_536):
+                wire.say(line * (65_536 // len(line)))
+            wire.say(b"\r\n\r\n")
+            return wire.socket.recv(12)
+        return b""
+
+    for line in (b"X-Endless: 1234567890\r\n", b"X-Endless: " + b"x" * 65_000 + b"\r\n"):
+        assert await asyncio.to_thread(talk, line) in (b"", b"HTTP/1.1 431", b"HTTP/1.1 400")
 
 
 NO_HTTP = (

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,6 @@ def _server(settings: Settings, **open_with: Any) -> uvicorn.Server:
     """With the options of `checkstand serve`."""
     config = uvicorn.Config(
         create_app(settings, **open_with),
-        http="httptools",
         lifespan="on",
         log_config=None,
         **server_options(settings),
@@ -89,7 +89,8 @@ def _server(settings: Settings, **open_with: Any) -> uvicorn.Server:
 @contextmanager
 def _listening(settings: Settings) -> Iterator[tuple[socket.socket, LiveShop]]:
     """The socket is there before the server is: a first request waits for the start."""
-    reference, tutorial = asyncio.run(_keys(settings.database.url))
+    with ThreadPoolExecutor(1) as aside:  # this one may have an event loop already
+        reference, tutorial = aside.submit(asyncio.run, _keys(settings.database.url)).result()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener, LiveShop(listener.getsockname()[1], reference, tutorial)
 

@@ -124,16 +124,29 @@ _SCHEMES = {
         "type": "http",
         "scheme": "basic",
         "description": "A consumer key and its secret, or an account's user name and password. "
-        "The pair may also be sent as `consumer_key` and `consumer_secret` in the query.",
+        "Or send the pair as `consumer_key` and `consumer_secret` in the query.",
     },
+    "ConsumerKeyQuery": {"type": "apiKey", "in": "query", "name": "consumer_key"},
+    "ConsumerSecretQuery": {"type": "apiKey", "in": "query", "name": "consumer_secret"},
 }
+_CHECKOUT_CREDENTIALS: list[dict[str, list[str]]] = [
+    {"CartKey": [], "ConsumerKey": []},
+    {"CartKey": [], "ConsumerKeyQuery": [], "ConsumerSecretQuery": []},
+    {"ConsumerKey": []},
+]
+_OTHER_CREDENTIALS: list[dict[str, list[str]]] = [{}, {"CartKey": []}, {"ConsumerKey": []}]
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "1 to 255 printable characters. The same request sent again with it is carried "
     "out once, and answered as before for 48 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[!-~]([ -~]{0,253}[!-~])?$",
+    },
 }
 
 
@@ -143,10 +156,6 @@ def _add_credentials(schema: dict[str, Any]) -> None:
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
             checkout = path.startswith(_CHECKOUT)
-            operation["security"] = (
-                [{"CartKey": [], "ConsumerKey": []}, {"ConsumerKey": []}]
-                if checkout
-                else [{}, {"CartKey": []}, {"ConsumerKey": []}]
-            )
+            operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
             if verb != "get" and not path.endswith("payment-context"):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from checkstand.errors import BodyTooLarge, NoSuchRoute
+from checkstand.errors import BodyTooLarge, NoSuchRoute, ServerFault
 from checkstand.http.problems import refusal_response
 from checkstand.kit import ids
 
+_log = logging.getLogger(__name__)
 _DRAINED = 8 * 1_048_576
 # Python's `$`, which routes are matched with, lets one line feed through.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -23,7 +25,8 @@ class Edge:
     whose client leaves before the body is complete is not carried out at all.
 
     X-HTTP-Method-Override on a POST is applied here, before anything looks at the method
-    (DECISIONS 5). Every answer gets an X-Request-Id.
+    (DECISIONS 5). Every answer gets an X-Request-Id. What nobody expected is answered here too: the
+    framework would raise it once more, and the server would drop the connection.
     """
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
@@ -36,12 +39,24 @@ class Edge:
             return
         scope.setdefault("state", {})["request_id"] = request_id = ids.request_id()
         stamp = (b"x-request-id", request_id.encode())
+        started = False
 
         async def stamped(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", ()), stamp]
             await send(message)
 
+        try:
+            await self._bounded(scope, receive, stamped)
+        except Exception:
+            _log.exception("request %s failed", request_id)
+            if started:
+                raise
+            await refusal_response(ServerFault())(scope, receive, stamped)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "POST":
             scope = _overridden(scope)
         if scope["method"] in ("GET", "HEAD", "OPTIONS") and not _announces_body(scope):
@@ -54,12 +69,12 @@ class Edge:
             except BodyTooLarge as refusal:
                 response = refusal_response(refusal)
                 response.headers["Connection"] = "close"  # there may be more, and nobody reads it
-                await response(scope, receive, stamped)
+                await response(scope, receive, send)
                 return
         if _CONTROL.search(scope["path"]):
-            await refusal_response(NoSuchRoute())(scope, receive, stamped)
+            await refusal_response(NoSuchRoute())(scope, receive, send)
             return
-        await self._app(scope, given, stamped)
+        await self._app(scope, given, send)
 
     async def _read(self, receive: Receive) -> bytes:
         """The whole body; BodyTooLarge, or ClientDisconnect when the rest will never come."""

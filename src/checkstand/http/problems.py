@@ -5,7 +5,6 @@ Nothing of the input is repeated but the names of fields; faults of ours say not
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -24,12 +23,10 @@ from checkstand.errors import (
     ParameterInvalid,
     ParameterMissing,
     Refusal,
-    ServerFault,
 )
 from checkstand.http.answers import JSON, PRIVATE, dump
 from checkstand.storage.idempotency import Replay
 
-_log = logging.getLogger(__name__)
 _HARMLESS = re.compile(r"[\w-]{1,60}", re.ASCII)
 
 
@@ -46,7 +43,7 @@ def refusal_response(refusal: Refusal) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Sets the handlers for refusals, framework errors, and what nobody expected."""
+    """Sets the handlers for refusals and framework errors; the edge answers for the rest."""
 
     @app.exception_handler(Refusal)
     async def _refused(request: Request, refusal: Refusal) -> Response:
@@ -77,16 +74,6 @@ def install(app: FastAPI) -> None:
             "data": {"status": error.status_code},
         }
         return Response(dump(body), error.status_code, PRIVATE, JSON)
-
-    @app.exception_handler(Exception)
-    async def _fault(request: Request, error: Exception) -> Response:
-        # The server logs the traceback; the request id ties this answer to it. It is set here
-        # because this handler answers from outside of the edge, which sets it everywhere else.
-        request_id = str(request.scope.get("state", {}).get("request_id", ""))
-        _log.error("request %s failed", request_id)
-        response = refusal_response(ServerFault())
-        response.headers["X-Request-Id"] = request_id
-        return response
 
 
 def _allowed(request: Request) -> list[str]:

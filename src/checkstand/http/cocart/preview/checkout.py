@@ -46,6 +46,7 @@ DialectHeader = Annotated[
     str | None,
     Header(
         alias="Checkstand-Dialect",
+        json_schema_extra={"enum": [dialect.value for dialect in Dialect]},
         description="`reference` (POST processes) or `tutorial` (PUT processes); the consumer "
         "key's own dialect wins over it.",
     ),
@@ -180,7 +181,7 @@ async def read_order_received(
 def _dialect(caller: Caller, shop: Shop, header: str | None) -> Dialect:
     if caller.key is not None and caller.key.dialect is not None:
         return caller.key.dialect
-    if header is None:
+    if not header:
         return Dialect(shop.profile.dialect)
     try:
         return Dialect(header.strip().lower())
