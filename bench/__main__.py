@@ -70,7 +70,7 @@ def _measure(
     if chosen:
         _say("counting statements")
         found.costs = statements.count(stage, chosen)
-        turns = Turns(1, 1, 1) if found.quick else Turns()
+        turns = Turns(rounds=1, seconds=1, warm_up=0) if found.quick else Turns()
         with serving("shop", stage, captured) as shop, serving("floor", stage, captured) as floor:
             for path in chosen:
                 _say(f"{path.name}: shop and floor in turns")

@@ -58,7 +58,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How long to load: `rounds` turns of `seconds` for each server, after a warm-up."""
+    """How long to load: `rounds` turns of `seconds` for each server, after a warm-up. Whole
+    seconds, as wrk wants them."""
 
     rounds: int = 2
     seconds: int = 4
@@ -68,8 +69,9 @@ class Turns:
 def compare(path: Measured, stage: Stage, shop: Worker, floor: Worker, turns: Turns) -> Comparison:
     """Warms both up, then measures shop, floor, shop, floor ..."""
     contestants = [_Contestant(path, stage, worker) for worker in (shop, floor)]
-    for contestant in contestants:
-        contestant.warm_up(turns.warm_up)
+    if turns.warm_up:
+        for contestant in contestants:
+            contestant.warm_up(turns.warm_up)
     for _ in range(turns.rounds):
         for contestant in contestants:
             contestant.run(turns.seconds)

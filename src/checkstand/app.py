@@ -12,7 +12,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import describe, problems
 from checkstand.http.cocart.preview import checkout
-from checkstand.http.cocart.v2 import cart
+from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
@@ -43,6 +43,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     problems.install(app)
     describe.install(app)
     app.include_router(cart.router)
+    app.include_router(items.router)
     app.include_router(checkout.router)
     app.include_router(pages.router)
     app.add_middleware(Edge, max_body=settings.server.max_body)

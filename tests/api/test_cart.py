@@ -496,7 +496,7 @@ async def test_an_account_gets_a_new_cart_when_its_old_one_has_expired(
 
 async def test_idempotency_key_on_add(storefront: Storefront, database: Database) -> None:
     body = {"id": "1", "quantity": "2"}
-    headers = {"Idempotency-Key": "add-once-please"}
+    headers = {"Idempotency-Key": "add-once-and-for-all"}
     first = await storefront.call("POST", f"{V2}/cart/add-item", body, headers=headers)
     storefront.cart_key = ""
     again = await storefront.call("POST", f"{V2}/cart/add-item", body, headers=headers)

@@ -137,7 +137,7 @@ async def test_one_key_sent_by_many_makes_one_cart(
     storefronts: list[Storefront], database: Database
 ) -> None:
     body = {"id": str(SHIRT), "quantity": "1"}
-    headers = {"Idempotency-Key": "first-add"}
+    headers = {"Idempotency-Key": "the-very-first-add"}
     answers = await asyncio.gather(
         *(
             storefronts[n % 2].another().call("POST", f"{V2}/cart/add-item", body, headers=headers)

@@ -96,6 +96,18 @@ def test_passwords_are_not_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_further_currencies_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKSTAND_STORE__CURRENCIES__EUR__RATE", "0.85")
+    assert str(load().store.currencies["EUR"].rate) == "0.85"
+
+
+@pytest.mark.parametrize("name", ["CHECKSTAND_STORE", "CHECKSTAND_SHIPPING__ZONES"])
+def test_broken_json_names_the_variable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "[broken")
+    with pytest.raises(ConfigurationError, match=name.partition("__")[0]):
+        load()
+
+
 def test_a_misspelt_variable_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECKSTAND_SERVR__PORT", "1")
     with pytest.raises(ConfigurationError, match="CHECKSTAND_SERVER__"):

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import argon2
 
@@ -24,8 +25,12 @@ from checkstand.storage.database import Connection, Database
 MAX_AGE = 5.0
 _MAX_REMEMBERED = 10_000
 _hasher = argon2.PasswordHasher()
-# Checked when there is no such user, so that the answer takes as long as for a known one.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+@cache
+def _nobody() -> str:
+    """Checked when there is no such user, so that the answer takes as long as for a known one."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Credentials:
         generation = self._generation
         async with self._database.acquire() as connection:
             stored = await store.account_by_login(connection, login)
-        hashed = stored.password_hash if stored else _NOBODY
+        hashed = stored.password_hash if stored else await asyncio.to_thread(_nobody)
         if not await asyncio.to_thread(_matches, hashed, password) or stored is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
         self._remember(digest, stored.account, generation)

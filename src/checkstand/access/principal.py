@@ -52,38 +52,34 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`cart_key` is what was sent ("" for none); `address` and `agent` tell strangers apart."""
+    """`cart_key` is what was sent, "" for none."""
 
     cart_key: str = ""
     key: ConsumerKey | None = None
     account: Account | None = None
-    address: str = ""
-    agent: str = ""
 
     @property
     def own_cart_key(self) -> str:
         """The key of the cart that this caller acts on: an account's is its id (contract cart.md
-        11.1). A guest who names an account's cart is refused with MustSignIn."""
-        if self.account is not None:
-            return str(self.account.id)
-        if self.cart_key.isdecimal():
+        11.1). Who names another account's cart is refused with MustSignIn."""
+        own = str(self.account.id) if self.account is not None else ""
+        if self.cart_key.isdecimal() and self.cart_key != own:
             raise MustSignIn
-        return self.cart_key
+        return own or self.cart_key
 
     @property
     def customer_id(self) -> int | None:
         return self.account.id if self.account is not None else None
 
-    @property
-    def scope(self) -> str:
-        """Whose Idempotency-Key it is: the cart, and the consumer key that speaks for it; a
-        caller without a cart is told apart by where it calls from."""
+    def scope(self, *, has_cart: bool) -> str:
+        """Whose Idempotency-Key it is: the account's, or the cart's and the consumer key's that
+        speaks for it. "" for a caller without a cart: nothing tells it from a stranger."""
         if self.account is not None:
             return f"account {self.account.id}"
+        if not has_cart:
+            return ""
         spoken_for = f"key {self.key.id}, " if self.key is not None else ""
-        return spoken_for + (
-            f"cart {self.cart_key}" if self.cart_key else f"from {self.address} {self.agent}"
-        )
+        return f"{spoken_for}cart {self.cart_key}"
 
     def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
         """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""

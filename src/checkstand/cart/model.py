@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,10 +31,12 @@ class CartLine:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The total that the shopper last saw (DECISIONS 11)."""
+    """What the shopper last saw: the total, and a digest of all that it was made of (DECISIONS
+    11). Another digest with an equal total is another purchase."""
 
     currency: str
     minor: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,9 @@ class Cart:
     def take_out(self, key: str) -> Cart:
         """Without the line; it can be restored until the cart is cleared."""
         gone = tuple(line for line in self.lines if line.key == key)
-        return replace(
-            self,
-            lines=tuple(line for line in self.lines if line.key != key),
-            removed=(*(old for old in self.removed if old.key != key), *gone),
-        )
+        removed = (*(old for old in self.removed if old.key != key), *gone)
+        lines = tuple(line for line in self.lines if line.key != key)
+        return replace(self, lines=lines, removed=removed)
 
     def emptied(self, *, keep_removed: bool) -> Cart:
         return replace(self, lines=(), removed=self.removed if keep_removed else ())
@@ -126,7 +126,7 @@ class Cart:
             "currency": self.currency,
             "payment_method": self.payment_method,
             "chosen_rates": dict(self.chosen_rates),
-            "shown": [self.shown.currency, self.shown.minor] if self.shown else None,
+            "shown": list(astuple(self.shown)) if self.shown else None,
         }
 
 
@@ -155,7 +155,7 @@ def from_document(
         currency=document.get("currency", ""),
         payment_method=document.get("payment_method", ""),
         chosen_rates=document.get("chosen_rates", {}),
-        shown=Shown(shown[0], shown[1]) if shown else None,
+        shown=Shown(*shown) if shown else None,
         order_id=order_id,
         placed_at=placed_at,
         paying_until=paying_until,

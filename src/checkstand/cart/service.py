@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from checkstand.access.principal import Caller
 from checkstand.cart import choosing, store, verbs
 from checkstand.cart.choosing import AddItem
-from checkstand.cart.model import Cart, CartLine, Shown
+from checkstand.cart.model import Cart, CartLine
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.view import CartView, Notices, Scene, settled, stock_ids, view
+from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
 from checkstand.customers import addresses
@@ -31,6 +31,7 @@ from checkstand.errors import (
 from checkstand.kit import ids
 from checkstand.kit.clock import Clock
 from checkstand.pricing.shop import ShopRules
+from checkstand.stock import store as stock
 from checkstand.storage import idempotency
 from checkstand.storage.database import Connection, Database
 from checkstand.storage.idempotency import Ticket
@@ -128,8 +129,8 @@ class CartService:
         items: Sequence[AddItem],
         contact: Mapping[str, str],
         ticket: Ticket | None = None,
-    ) -> tuple[CartView, list[str]]:
-        """All of the items, or none; says the keys of their lines. `contact` may hold an `email`
+    ) -> CartView:
+        """All of the items, or none. `contact` may hold an `email`
         and a `phone` for the billing address; what is not well-formed there is left out."""
         choices = [await choosing.choose(self.catalogue, item) for item in items]
 
@@ -146,8 +147,7 @@ class CartService:
 
         products = {choice.product.id: choice.product for _, choice in choices}
         products |= {given.id: given for given, _ in choices}
-        seen = await self.change(caller, change, ticket, products)
-        return seen, [choice.key for _, choice in choices]
+        return await self.change(caller, change, ticket, products)
 
     async def add_group(
         self,
@@ -156,7 +156,7 @@ class CartService:
         quantities: Mapping[str, int],
         contact: Mapping[str, str],
         ticket: Ticket | None = None,
-    ) -> tuple[CartView, list[str]]:
+    ) -> CartView:
         """Products of a grouped product; quantities of 0 are skipped."""
         group = await choosing.find(self.catalogue, group_id)
         if group.type is not ProductType.GROUPED:
@@ -279,43 +279,38 @@ class CartService:
         Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
         """
         wanted = products or {}
-        stock = [product.stock_id for product in wanted.values() if product.manages_stock]
+        asked = [product.stock_id for product in wanted.values() if product.manages_stock]
         key = caller.own_cart_key
         async with (
             self.queue.turn(key, self.limits.turn_timeout),
             self.database.transaction() as connection,
         ):
             now = self.clock.now()
-            found = await store.lock(connection, key, now, stock)
+            found = await store.lock(connection, key, now, asked)
             if found.cart is None:
                 if must_exist:
                     raise CartNotFound
                 await idempotency.serialise(connection, ticket)
-            await idempotency.replay(connection, ticket, now)
+            once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
+            await idempotency.replay(connection, once, now)
             cart = open_document(found.cart) if found.cart else self._new(caller, now)
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
             seen = await self.keep(connection, changed, scene, caller, notices)
-            await idempotency.remember(connection, ticket, seen, seen.cart.key, now)
+            seen = replace(seen, touched=_touched(cart, changed))
+            await idempotency.remember(connection, once, seen, seen.cart.key, now)
         return seen
 
     async def store_shown(self, connection: Connection, seen: CartView) -> None:
         """Stores a locked cart as it was seen, with the total that is about to be shown."""
-        total = seen.quote.total
-        cart = replace(seen.cart, shown=Shown(total.currency.code, total.minor))
+        cart = replace(seen.cart, shown=shown(seen))
         await store.save(connection, cart, stock_ids(cart, seen.scene.products))
 
     async def store_paying(
         self, connection: Connection, cart: Cart, seen: CartView, order_id: int, until: datetime
     ) -> None:
         """Marks a locked cart as becoming an order: its document stays as it is until then."""
-        total = seen.quote.total
-        paying = replace(
-            cart,
-            order_id=order_id,
-            paying_until=until,
-            shown=Shown(total.currency.code, total.minor),
-        )
+        paying = replace(cart, order_id=order_id, paying_until=until, shown=shown(seen))
         await store.save(connection, paying, stock_ids(cart, seen.scene.products))
 
     async def keep(
@@ -330,12 +325,12 @@ class CartService:
         the view of it. Expiry moves at most once an hour, so that a hot row stays small."""
         if cart.placed_at is not None and cart.lines:
             cart = replace(cart, order_id=None, placed_at=None)  # a new document (DECISIONS 17)
+        cart = replace(cart, removed=cart.removed[-self.limits.max_lines :])
         expiry = self._expiry(caller, scene.now)
         if expiry - cart.expires_at > timedelta(hours=1):
             cart = replace(cart, expires_at=expiry)
         seen = settled(cart, scene, self.shop, notices)
-        shown = Shown(seen.quote.currency.code, seen.quote.total.minor)
-        cart = replace(seen.cart, shown=shown, version=cart.version + 1)
+        cart = replace(seen.cart, shown=shown(seen), version=cart.version + 1)
         counted = stock_ids(cart, scene.products)
         if cart.version > 1:
             await store.save(connection, cart, counted)
@@ -357,7 +352,15 @@ class CartService:
         wanted = {line.sold_id for line in (*cart.lines, *cart.removed)} - set(products or {})
         known = await self._products(connection, wanted, fresh=fresh)
         table = await self.taxes.at(connection, found.tax_revision)
-        return Scene(now, {**known, **(products or {})}, found.stock, table)
+        everything = {**known, **(products or {})}
+        counted = {product.stock_id for product in everything.values() if product.manages_stock}
+        available = found.stock
+        if lacking := counted - available.keys():  # it began to keep count after it was added
+            available = {
+                **available,
+                **await stock.available(connection, lacking, cart.order_id, now),
+            }
+        return Scene(now, everything, available, table)
 
     async def _products(
         self, connection: Connection, wanted: Collection[int], *, fresh: bool
@@ -380,8 +383,12 @@ class CartService:
 
     def _with_contact(self, cart: Cart, contact: Mapping[str, str]) -> Cart:
         for part, value in contact.items():
-            tried = cart.billing.merged({part: value})
-            alone = Address().merged({part: value})
+            alone = addresses.normalised(Address().merged({part: value}))
             if not addresses.malformed(alone, "billing_address"):
-                cart = replace(cart, billing=tried)
+                tidied = {part: getattr(alone, part)}
+                cart = replace(cart, billing=cart.billing.merged(tidied))
         return cart
+
+
+def _touched(before: Cart, after: Cart) -> tuple[str, ...]:
+    return tuple(line.key for line in after.lines if before.line(line.key) != line)

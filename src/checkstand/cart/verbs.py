@@ -5,6 +5,7 @@ The checks and their order are those of contract cart.md 3.1.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,7 +34,7 @@ from checkstand.errors import (
 from checkstand.kit import ids
 
 MAX_QUANTITY = 999_999
-"""Units of one line; keeps every total far inside what a database integer holds."""
+"""Units of one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def check_type(product: Product) -> None:
 def add(cart: Cart, choice: Choice, scene: Scene, max_lines: int) -> Cart:
     """With the choice in the cart: a line of its own, or more of the line that is the same."""
     product = choice.product
-    key = choice.key
+    key = line_key(cart, choice)
     existing = cart.line(key)
     if product.sold_individually and cart.quantity_of(product.id):
         raise SoldIndividually(f"Only one “{product.name}” can be in a cart, and it is there.")
@@ -119,6 +120,18 @@ def add(cart: Cart, choice: Choice, scene: Scene, max_lines: int) -> Cart:
         item_data=choice.item_data,
     )
     return cart.put(line)
+
+
+def line_key(cart: Cart, choice: Choice) -> str:
+    """The key of the line that the choice is or becomes. CoCart's key joins names and values
+    without a mark in between, so that different data can share it: those get another one."""
+    key = choice.key
+    for _ in cart.lines:
+        line = cart.line(key)
+        if line is None or line.item_data == choice.item_data:
+            break
+        key = hashlib.md5(f"{key}+".encode(), usedforsecurity=False).hexdigest()
+    return key
 
 
 def _check_stock(cart: Cart, product: Product, more: int, scene: Scene) -> None:

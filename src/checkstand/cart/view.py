@@ -11,16 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from checkstand.cart.model import Cart, CartLine
+from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.catalog.model import Product, ProductType, StockStatus, TaxStatus
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
+from checkstand.errors import CartTooLarge
 from checkstand.kit.money import Money
 from checkstand.kit.places import Place
 from checkstand.pricing import calculator
 from checkstand.pricing.quote import Facts, LineFacts, Quote, TaxRules
 from checkstand.pricing.shop import ShopRules
 from checkstand.tax.rates import TaxTable
+
+LARGEST_TOTAL = 2**53 - 1
+"""Minor units that JavaScript and every provider still count exactly."""
 
 Notices = dict[str, list[str]]
 """`success`, `error`, `notice` or `info` -> texts, in the answer to the call that caused them."""
@@ -48,6 +52,8 @@ class CartView:
     scene: Scene
     shop: ShopRules
     notices: Notices = field(default_factory=dict)
+    touched: tuple[str, ...] = ()
+    """Keys of the lines that the call which is answered added or changed."""
 
     def product(self, line: CartLine) -> Product:
         return self.scene.products[line.sold_id]
@@ -73,8 +79,11 @@ def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = No
 
 def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
     """As `view`, with a chosen shipping rate taken back that is not offered any more, which is
-    said. What is stored and shown after a write is always this."""
+    said. What is stored and shown after a write is always this. CartTooLarge for a total beyond
+    what every client, provider and database counts exactly."""
     seen = view(cart, scene, shop, notices)
+    if seen.quote.total.minor > LARGEST_TOTAL:
+        raise CartTooLarge("This cart costs more than can be charged; order less of it at a time.")
     rejected = {package.id for package in seen.quote.packages if package.rejected_choice}
     if not rejected or not seen.quote.has_destination:
         return seen
@@ -85,6 +94,15 @@ def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None =
         "The shipping method that was chosen is not offered any more; another one is set.",
     ]
     return view(replace(cart, chosen_rates=kept), scene, shop, said)
+
+
+def shown(seen: CartView) -> Shown:
+    """What the shopper sees in this view, to be held against what is charged later."""
+    quote = seen.quote
+    parts = [f"{line.key}:{line.quantity}:{line.unit_price.minor}" for line in quote.lines]
+    parts += [f"{row.kind}:{row.code}:{row.amount.minor}" for row in quote.totals]
+    digest = hashlib.md5("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
+    return Shown(quote.currency.code, quote.total.minor, digest)
 
 
 def for_sale(product: Product | None, now: datetime) -> bool:
@@ -203,6 +221,6 @@ def stock_wanted(cart: Cart, scene: Scene) -> dict[int, int]:
 
 
 def stock_ids(cart: Cart, products: Mapping[int, Product]) -> list[int]:
-    """The stock rows that the cart's lines count against."""
-    found = (products.get(line.sold_id) for line in cart.lines)
+    """The stock rows that the cart's lines count against, also those that may be restored."""
+    found = (products.get(line.sold_id) for line in (*cart.lines, *cart.removed))
     return sorted({product.stock_id for product in found if product and product.manages_stock})

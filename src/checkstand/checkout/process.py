@@ -17,9 +17,9 @@ from typing import Any, assert_never
 
 from checkstand.access.principal import Caller
 from checkstand.cart import store as carts
-from checkstand.cart.model import Cart
+from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
-from checkstand.cart.view import CartView, cart_hash, settled
+from checkstand.cart.view import CartView, cart_hash, settled, shown
 from checkstand.checkout import drafting
 from checkstand.checkout.model import PaymentStatus, Placement, ProcessCommand, placed
 from checkstand.checkout.settle import REPLAYED_FOR, settle
@@ -31,6 +31,7 @@ from checkstand.errors import (
     CheckstandError,
     EmptyCart,
     InsufficientStock,
+    ParameterInvalid,
     PaymentFailed,
     Refusal,
     TotalsChanged,
@@ -42,7 +43,6 @@ from checkstand.orders.model import Order
 from checkstand.payments import store as attempts
 from checkstand.payments.model import Attempt, AttemptState
 from checkstand.payments.service import Payments
-from checkstand.pricing.quote import Quote
 from checkstand.stock import store as stock
 from checkstand.stock.model import Shortage
 from checkstand.storage import idempotency
@@ -83,6 +83,7 @@ class Process:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
         `wait_seconds`, without a connection. PaymentFailed when the gateway declines."""
         key = caller.own_cart_key
+        ticket = ticket and ticket.within(caller.scope(has_cart=True))
         give_up = time.monotonic() + self.wait_seconds
         async with self.carts.queue.turn(key, self.wait_seconds):
             while isinstance(opened := await self._open(key, command, ticket), _Busy):
@@ -109,8 +110,10 @@ class Process:
                     opened = await self._reopen(key)
                     if isinstance(opened, Attempt):
                         await self._charge(opened, key, {}, None)
-            except Refusal as refusal:  # a decline is an outcome too; the others must not wait
+            except Refusal as refusal:  # a decline is an outcome too
                 _log.warning("an attempt that was left open ended: %s", refusal)
+            except Exception:  # the others must not wait for this one
+                _log.exception("an attempt that was left open could not be finished")
         return len(keys)
 
     async def _charge(
@@ -179,6 +182,9 @@ class Process:
             problems = required(seen, self.payments)
             if problems:
                 raise CheckoutInvalid(problems)
+            moved = await self._moved_by_address(connection, command, now_seen, seen)
+            if moved is not None:
+                return moved
             return await self._begin(connection, cart, seen, command, now)
 
     async def _replayed(self, connection: Connection, cart: Cart, now: datetime) -> Placement:
@@ -186,7 +192,7 @@ class Process:
             raise EmptyCart
         order = await orders.head(connection, cart.order_id)
         if order is None:
-            raise CheckstandError(f"cart {cart.key} became an order that is not there")
+            raise CheckstandError(f"order {cart.order_id}, which a cart became, is not there")
         return placed(order)
 
     async def _unfinished(
@@ -212,14 +218,30 @@ class Process:
     async def _moved(self, connection: Connection, cart: Cart, seen: CartView) -> _Moved | None:
         """Whether prices, taxes or rates changed since the total was shown (DECISIONS 11). What
         the request itself changes is not in `seen` yet: that, the client knows."""
-        shown, fresh = cart.shown, seen.quote.total
         if not seen.cart.lines:
             raise EmptyCart("What was in the cart is not sold any more.")
-        if shown is None or (shown.currency, shown.minor) == (fresh.currency.code, fresh.minor):
+        if cart.shown is None or cart.shown == shown(seen):
             return None
+        return await self._show(connection, cart.shown, seen)
+
+    async def _moved_by_address(
+        self, connection: Connection, command: ProcessCommand, before: CartView, after: CartView
+    ) -> _Moved | None:
+        """Whether an address that came with the process moves a total that was shown with another
+        one: its taxes and rates, the client cannot know. A currency or a shipping method that
+        it names, it can; and so does a client that never asked for a total with an address."""
+        named = command.update.currency is not None or command.update.shipping_method is not None
+        if named or command.expected_total is not None or not before.quote.has_destination:
+            return None
+        if shown(before) == shown(after):
+            return None
+        return await self._show(connection, shown(before), after)
+
+    async def _show(self, connection: Connection, old: Shown, seen: CartView) -> _Moved:
+        """Stores what is now to be seen, so that the next process passes."""
         await self.carts.store_shown(connection, seen)
-        before = Money(shown.minor, self.carts.shop.known_currency(shown.currency))
-        return _Moved(totals_changed(seen.quote, before.decimal(), shown.currency))
+        before = Money(old.minor, self.carts.shop.known_currency(old.currency))
+        return _Moved(totals_changed(seen, before))
 
     async def _begin(
         self,
@@ -269,16 +291,18 @@ class Process:
         return await orders.rewrite(connection, again)
 
 
-def totals_changed(quote: Quote, previous: str, previous_currency: str) -> TotalsChanged:
-    """The refusal with what the total was and is, as decimal strings."""
+def totals_changed(seen: CartView, previous: Money) -> TotalsChanged:
+    """The refusal with what the total was and is, as decimal strings, and what there is to say."""
+    quote = seen.quote
     flat = drafting.flat_totals(quote)
     return TotalsChanged(
         data={
             "currency": quote.currency.code,
-            "previous_total": previous,
-            "previous_currency": previous_currency,
+            "previous_total": previous.decimal(),
+            "previous_currency": previous.currency.code,
             "total": quote.total.decimal(),
             "cart_totals": {k: Money(v, quote.currency).decimal() for k, v in flat.items()},
+            "notices": [text for texts in seen.notices.values() for text in texts],
         }
     )
 
@@ -290,9 +314,12 @@ def _check_expected(command: ProcessCommand, seen: CartView) -> None:
     try:
         expected = Money.of(command.expected_total, total.currency)
     except ValueError:
-        expected = None
+        raise ParameterInvalid(
+            "expected_total must be an amount such as 44.98.",
+            data={"params": {"expected_total": "must be an amount such as 44.98"}},
+        ) from None
     if expected != total:
-        raise totals_changed(seen.quote, command.expected_total[:40], total.currency.code)
+        raise totals_changed(seen, expected)
 
 
 def _unmanaged_shortages(seen: CartView) -> list[Shortage]:

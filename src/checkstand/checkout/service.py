@@ -51,7 +51,7 @@ class Checkout:
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
             if not cart.lines:
                 raise EmptyCart
-            changed, seen = updated(
+            changed, _ = updated(
                 cart,
                 command,
                 scene,
@@ -59,7 +59,7 @@ class Checkout:
                 self.payments,
                 strict_phone=self.strict_phone,
             )
-            return changed, seen.notices
+            return changed, {}  # what there is to say is said when it is stored
 
         return await self.carts.change(caller, change, ticket, must_exist=True)
 

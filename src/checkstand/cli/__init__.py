@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 import checkstand
-from checkstand.cli.catalog import catalog
-from checkstand.cli.db import db
-from checkstand.cli.demo import demo
-from checkstand.cli.doctor import doctor
-from checkstand.cli.keys import keys
-from checkstand.cli.openapi import openapi
-from checkstand.cli.serve import serve
-from checkstand.cli.session import use_config
-from checkstand.cli.tax import tax
 from checkstand.errors import CheckstandError
+
+_COMMANDS = ("demo", "serve", "doctor", "db", "keys", "catalog", "tax", "openapi")
 
 
 class _Commands(click.Group):
+    """Loads a command when it is asked for: most need a web framework or a driver, few both."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"checkstand.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except CheckstandError as error:
             click.echo(f"checkstand: {error}", err=True)
             sys.exit(1)
+        except KeyboardInterrupt:
+            raise click.Abort from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,8 +49,7 @@ def main(config: Path | None) -> None:
 
     `checkstand demo` shows a shop at once; `checkstand serve` runs yours.
     """
-    use_config(config)
+    if config is not None:
+        from checkstand.cli.session import use_config
 
-
-for command in (demo, serve, doctor, db, keys, catalog, tax, openapi):
-    main.add_command(command)
+        use_config(config)

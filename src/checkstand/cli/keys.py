@@ -35,6 +35,9 @@ def keys() -> None:
 def create(name: str, permission: str, dialect: str | None) -> None:
     """Makes a key pair. Its secret is shown this once and stored as a hash only."""
 
+    if not name.strip():
+        raise click.BadParameter("say what the key is for", param_hint="--name")
+
     async def run() -> credentials.NewKey:
         async with database_session() as session, session.database.transaction() as connection:
             return await credentials.create_key(
@@ -74,7 +77,7 @@ def list_() -> None:
 
 
 @keys.command()
-@click.argument("key_id", type=int)
+@click.argument("key_id", type=click.IntRange(1, 2**63 - 1))
 def revoke(key_id: int) -> None:
     """Revokes the key with this id: servers refuse it within 5 seconds."""
 

@@ -9,6 +9,7 @@ import click
 import uvicorn
 
 from checkstand.cli.session import configured, database_url
+from checkstand.http.protocol import BoundedHttpProtocol
 from checkstand.settings import Settings
 from checkstand.wiring import check_schema
 
@@ -43,5 +44,5 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "timeout_keep_alive": settings.server.keep_alive,
         "timeout_graceful_shutdown": settings.server.shutdown_grace,
         "proxy_headers": False,
-        "h11_max_incomplete_event_size": 65_536,
+        "http": BoundedHttpProtocol,
     }

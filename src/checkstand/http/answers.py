@@ -24,10 +24,13 @@ def dump(body: Any) -> bytes:
 
 def answer(request: Request, body: Any, headers: Mapping[str, str] = PRIVATE) -> Response:
     """200 with `body` as JSON, cut down to `_fields` when the client asked for that."""
+    return Response(dump(cut_down(request, body)), 200, dict(headers), JSON)
+
+
+def cut_down(request: Request, body: Any) -> Any:
+    """Only the members that the request's `_fields` names; all of them without."""
     wanted = request.query_params.get("_fields")
-    if wanted and isinstance(body, (dict, list)):
-        body = selected(body, wanted)
-    return Response(dump(body), 200, dict(headers), JSON)
+    return selected(body, wanted) if wanted else body
 
 
 def selected(body: Any, wanted: str) -> Any:

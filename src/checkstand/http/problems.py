@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -138,7 +137,3 @@ def _explanation(error: Any) -> str:
     """Pydantic's words, unless they repeat what was sent."""
     message = str(error["msg"]).removeprefix("Value error, ")
     return message if "input" not in error["type"] and len(message) <= 200 else "is not valid"
-
-
-def json_of(response: Response) -> Any:
-    return orjson.loads(bytes(response.body))

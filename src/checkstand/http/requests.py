@@ -24,6 +24,7 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
+from checkstand.http.answers import cut_down, dump
 from checkstand.storage.idempotency import Ticket
 from checkstand.wiring import Shop
 
@@ -124,8 +125,6 @@ async def _caller(request: Request, shop: ShopDep) -> Caller:
         cart_key=_cart_key(request),
         key=key,
         account=account,
-        address=request.client.host if request.client else "",
-        agent=request.headers.get("user-agent", "").replace("\0", "")[:200],
     )
 
 
@@ -163,10 +162,9 @@ def _cart_key(request: Request) -> str:
     return _NOT_IN_KEYS.sub("", sent.lower())[:42] or "-"
 
 
-async def ticket(
-    request: Request, caller: Caller, operation: str, render: Callable[[Any], str]
-) -> Ticket | None:
-    """The ticket of a request with an Idempotency-Key; None without."""
+async def ticket(request: Request, operation: str, render: Callable[[Any], Any]) -> Ticket | None:
+    """The ticket of a request with an Idempotency-Key; None without. `render` makes the answer's
+    body of the use case's result."""
     sent = request.headers.get("idempotency-key")
     if sent is None:
         return None
@@ -175,8 +173,8 @@ async def ticket(
     query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _CREDENTIALS)
     said = repr((request.method, request.url.path, query)).encode() + await request.body()
     return Ticket(
-        scope=f"{operation} by {caller.scope}",
+        scope=operation,
         key=sent,
         fingerprint=hashlib.sha256(said).hexdigest(),
-        render=render,
+        render=lambda result: dump(cut_down(request, render(result))).decode(),
     )

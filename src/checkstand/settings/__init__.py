@@ -7,6 +7,7 @@ the key, the value and the fix. Secrets come by reference: `env:NAME` or `file:P
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from itertools import takewhile
@@ -19,6 +20,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from checkstand.errors import ConfigurationError
@@ -93,8 +95,13 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise ConfigurationError(_explain(error, str(file or "the environment"))) from None
-    except ValueError as error:  # a CHECKSTAND_* variable that should be JSON and is not
-        raise ConfigurationError(f"an environment variable cannot be read: {error}") from None
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        name = f"CHECKSTAND_{found[1].upper()}" if found else "a CHECKSTAND_* variable"
+        raise ConfigurationError(
+            f"{name} cannot be read: a whole section or a list is written as JSON; or set one key, "
+            f"such as {name}__KEY, or use the file"
+        ) from None
 
 
 def _file_from_environment() -> Path | None:
@@ -140,8 +147,9 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 def _explain(error: ValidationError, source: str) -> str:
     lines = [f"The settings ({source}) have {error.error_count()} problem(s):"]
     for item in error.errors(include_url=False):
-        key = ".".join(str(part) for part in item["loc"])
-        names = takewhile(lambda part: isinstance(part, str), item["loc"])
+        places = [part for part in item["loc"] if part != "[key]"]
+        key = ".".join(str(part) for part in places)
+        names = takewhile(lambda part: isinstance(part, str), places)
         variable = "CHECKSTAND_" + "__".join(str(name) for name in names).upper()
         lines.append(f"  {key} = {_shown(key, item['input'])}: {_fix(item, key)}")
         lines.append(f"      (in the file under [{key.rpartition('.')[0]}], or as {variable})")

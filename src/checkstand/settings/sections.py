@@ -44,6 +44,11 @@ def _resolved(value: Any) -> Any:
     return value
 
 
+def _upper(value: Any) -> Any:
+    """Variables reach us in lower case: CHECKSTAND_STORE__CURRENCIES__EUR__RATE."""
+    return value.upper() if isinstance(value, str) else value
+
+
 def _currency_code(value: str) -> str:
     if not is_currency(value):
         near = get_close_matches(
@@ -82,7 +87,7 @@ def _state_code(value: str) -> str:
 
 
 Reference = Annotated[str, BeforeValidator(_resolved)]
-CurrencyCode = Annotated[str, AfterValidator(_currency_code)]
+CurrencyCode = Annotated[str, BeforeValidator(_upper), AfterValidator(_currency_code)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Language = Annotated[str, AfterValidator(_language)]
 CountryCode = Annotated[str, AfterValidator(_country_code)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from checkstand.stock.model import Shortage, Want
@@ -45,6 +45,14 @@ WITH locked AS (
 UPDATE stock s SET quantity = s.quantity - held.quantity
 FROM locked JOIN held USING (product_id) WHERE s.product_id = locked.product_id
 """
+
+
+async def available(
+    connection: Connection, ids: Collection[int], holder: int | None, now: datetime
+) -> dict[int, int]:
+    """Units that `holder` (an order) can still have, by stock row; without a row, none."""
+    found = await connection.fetchval("SELECT stock_available($1, $2, $3)", list(ids), holder, now)
+    return dict.fromkeys(ids, 0) | {int(key): units for key, units in found.items()}
 
 
 async def hold(

@@ -8,14 +8,19 @@ stored in the transaction that has the effect, so neither is ever there without 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from checkstand.errors import CheckstandError, IdempotencyMismatch
+from checkstand.errors import (
+    CheckstandError,
+    IdempotencyKeyMalformed,
+    IdempotencyMismatch,
+)
 from checkstand.storage.database import Connection
 
 KEPT_FOR = timedelta(hours=48)
+SHORTEST_ALONE = 16
 
 
 class Replay(CheckstandError):
@@ -29,13 +34,23 @@ class Replay(CheckstandError):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One request with an Idempotency-Key. `render` makes the answer from the use case's result,
-    so that what is stored is what is sent."""
+    """One request with an Idempotency-Key. `scope` is the operation, and within it the caller;
+    `render` makes the answer from the use case's result, so that what is stored is what is sent."""
 
     scope: str
     key: str
     fingerprint: str
     render: Callable[[Any], str]
+
+    def within(self, caller: str) -> Ticket:
+        """The ticket of that caller. Nothing tells callers without a cart apart but the key
+        itself: theirs must be too long to be guessed, or to be chosen twice."""
+        if not caller and len(self.key) < SHORTEST_ALONE:
+            raise IdempotencyKeyMalformed(
+                f"Without a cart, an Idempotency-Key needs at least {SHORTEST_ALONE} characters, "
+                "such as a UUID: nothing else tells shoppers apart."
+            )
+        return replace(self, scope=f"{self.scope} by {caller}")
 
 
 async def replay(connection: Connection, ticket: Ticket | None, now: datetime) -> None:

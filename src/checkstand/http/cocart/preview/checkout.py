@@ -6,7 +6,6 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -17,8 +16,9 @@ from checkstand.access.principal import Caller, Dialect
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.customers.addresses import Address
-from checkstand.errors import ParameterInvalid, WrongVerb
-from checkstand.http.answers import answer, dump
+from checkstand.errors import ParameterInvalid, ParameterMissing, WrongVerb
+from checkstand.http.answers import answer
+from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
 from checkstand.http.cocart.preview.schemas import (
     AddressIn,
@@ -70,7 +70,8 @@ async def read_checkout(
 ) -> Response:
     """The checkout as it stands."""
     seen = await shop.checkout.state(caller)
-    return answer(request, present.state(seen, _offered(shop, seen), shop.profile))
+    body = present.state(seen, _offered(shop, seen), shop.profile)
+    return answer(request, body, cart_headers(seen))
 
 
 @router.patch(
@@ -174,6 +175,8 @@ async def read_order_received(
     order_key: Annotated[str, Query(max_length=100, description="The order's key.")],
 ) -> Response:
     """The confirmation of an order, for who has its key."""
+    if not order_key:
+        raise ParameterMissing("Missing parameter(s): order_key.", data={"params": ["order_key"]})
     order = await shop.orders.received(caller, order_id, order_key)
     return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
 
@@ -204,9 +207,9 @@ async def _update(
             "message": "Checkout data updated.",
         }
 
-    once = await ticket(request, caller, "update checkout", _text(render))
+    once = await ticket(request, "update checkout", render)
     seen = await shop.checkout.update(caller, _changes(body), once)
-    return answer(request, render(seen))
+    return answer(request, render(seen), cart_headers(seen))
 
 
 async def _process(
@@ -217,7 +220,7 @@ async def _process(
     def render(placement: Placement) -> dict[str, Any]:
         return present.processed(placement, shop.profile)
 
-    once = await ticket(request, caller, "process checkout", _text(render))
+    once = await ticket(request, "process checkout", render)
     command = ProcessCommand(
         update=_changes(body),
         use_different_billing=body.use_different_billing,
@@ -227,10 +230,6 @@ async def _process(
         expected_total=body.expected_total,
     )
     return answer(request, render(await shop.checkout.process(caller, command, once)))
-
-
-def _text(render: Callable[[Any], Any]) -> Callable[[Any], str]:
-    return lambda result: dump(render(result)).decode()
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -13,6 +14,9 @@ from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
 
 MAX_ITEM_DATA = 16_384
 """Bytes of JSON that one line may carry: the whole cart is read and written at once."""
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 class _In(BaseModel):
@@ -28,18 +32,17 @@ def _identifier(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _numeric(value: Any) -> Any:
+def numeric(value: Any) -> Any:
     """A quantity as text that looks like a number (contract README 3): 2, "2", 2.0."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("must be a number, or a string with a number")
     text = str(value).strip()
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise ValueError("must be a number, or a string with a number") from None
-    if not number.is_finite() or len(text) > 30:
-        raise ValueError("must be a number, or a string with a number")
-    return text
+        if len(text) <= 30 and _NUMBER.fullmatch(text) and Decimal(text).is_finite():
+            return text
+    except InvalidOperation:  # an exponent beyond what Decimal counts
+        pass
+    raise ValueError("must be a number, or a string with a number")
 
 
 def _not_boolean(value: Any) -> Any:
@@ -66,7 +69,7 @@ Identifier = Annotated[
 ]
 Quantity = Annotated[
     str,
-    BeforeValidator(_numeric, json_schema_input_type=str | int | float),
+    BeforeValidator(numeric, json_schema_input_type=str | int | float),
     Field(description="A whole number, as number or string.", examples=["1"]),
 ]
 Scalar = Annotated[str | int | float, BeforeValidator(_not_boolean)]

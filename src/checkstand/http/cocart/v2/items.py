@@ -1,0 +1,276 @@
+"""The routes of the v2 cart's items (contract cart.md 3 to 6)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkstand.cart.choosing import AddItem
+from checkstand.cart.view import CartView
+from checkstand.errors import (
+    ItemKeyRequired,
+    NoItemsInCart,
+    ParameterInvalid,
+    ParameterMissing,
+)
+from checkstand.http.cocart.v2 import present
+from checkstand.http.cocart.v2.replies import (
+    CartKeyQuery,
+    ItemKey,
+    Thumb,
+    as_cart,
+    handled_quantity,
+    respond,
+)
+from checkstand.http.cocart.v2.schemas import (
+    AddItemIn,
+    AddItemsIn,
+    CartOut,
+    ItemOut,
+    QuantityStatus,
+    RemoveItemIn,
+    RestoreItemIn,
+    UpdateItemIn,
+    whole,
+)
+from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.requests import CallerDep, JsonRoute, ShopDep, ticket
+
+router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], route_class=JsonRoute)
+
+
+@router.post(
+    "/cart/add-item", response_model=CartOut | ItemOut, responses=errors(*WRITING, 404, 405)
+)
+async def add_item(
+    body: AddItemIn,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+) -> Response:
+    """One product into the cart; identical ones add up in one line."""
+    item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data)
+
+    def render(seen: CartView) -> Any:
+        if not body.return_item:
+            return as_cart(request, shop)(seen)
+        return _item_of(seen, seen.touched[0])
+
+    once = await ticket(request, "add item", render)
+    seen = await shop.carts.add_items(caller, [item], _contact(body), once)
+    return respond(request, seen, render(seen))
+
+
+@router.post(
+    "/cart/add-items",
+    response_model=CartOut | list[ItemOut],
+    responses=errors(*WRITING, 404, 405),
+)
+async def add_items(
+    body: AddItemsIn,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+) -> Response:
+    """Several products, all or none: a list of items, or the products of a grouped one."""
+    if body.items is None and body.id is None:
+        raise ParameterMissing(
+            "Send `items`, or the `id` of a grouped product with a `quantity` for each of its "
+            "products.",
+            data={"params": ["items"]},
+        )
+
+    def render(seen: CartView) -> Any:
+        if not body.return_items:
+            return as_cart(request, shop)(seen)
+        return [_item_of(seen, key) for key in seen.touched]
+
+    once = await ticket(request, "add items", render)
+    if body.items is not None:
+        items = [
+            AddItem(each.id, whole(each.quantity), each.variation, each.item_data)
+            for each in body.items
+        ]
+        if not items:
+            raise ParameterInvalid("`items` is empty.", data={"params": {"items": "is empty"}})
+        seen = await shop.carts.add_items(caller, items, _contact(body), once)
+    else:
+        wanted = {child: whole(count) for child, count in (body.quantity or {}).items()}
+        seen = await shop.carts.add_group(caller, body.id or "", wanted, _contact(body), once)
+    return respond(request, seen, render(seen))
+
+
+def _contact(body: AddItemIn | AddItemsIn) -> dict[str, str]:
+    given = {"email": body.email, "phone": body.phone}
+    return {part: value for part, value in given.items() if value}
+
+
+def _item_of(seen: CartView, key: str) -> dict[str, Any]:
+    line = seen.cart.line(key)
+    assert line is not None, "an item that was just added is in the cart"
+    return present.item(seen, line)
+
+
+@router.get("/cart/items", response_model=dict[str, ItemOut], responses=errors(*READING, 404))
+async def read_items(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+    thumb: Thumb = True,
+) -> Response:
+    """The items by their keys; 404 when there are none."""
+    seen = await shop.carts.read(caller)
+    if not seen.cart.lines:
+        raise NoItemsInCart
+    return respond(request, seen, present.items_by_key(seen, thumb=thumb))
+
+
+@router.delete("/cart/items", response_model=CartOut, responses=errors(*WRITING))
+async def remove_items(
+    request: Request, caller: CallerDep, shop: ShopDep, cart_key: CartKeyQuery = None
+) -> Response:
+    """Every item out of the cart; they can be restored."""
+    render = as_cart(request, shop)
+    once = await ticket(request, "remove items", render)
+    seen = await shop.carts.remove_all(caller, once)
+    return respond(request, seen, render(seen))
+
+
+@router.get("/cart/items/count", response_model=int, responses=errors(*READING))
+async def count_items(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+    removed_items: Annotated[bool, Query(description="Count the removed items instead.")] = False,
+) -> Response:
+    """How many units are in the cart."""
+    seen = await shop.carts.read(caller)
+    lines = seen.cart.removed if removed_items else seen.cart.lines
+    return respond(request, seen, sum(line.quantity for line in lines))
+
+
+@router.get("/cart/item/{item_key}", response_model=ItemOut, responses=errors(*READING, 404))
+async def read_item(
+    item_key: ItemKey,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+    thumb: Thumb = True,
+) -> Response:
+    """One item."""
+    seen, line = await shop.carts.item(caller, _named(item_key))
+    return respond(request, seen, present.item(seen, line, thumb=thumb))
+
+
+@router.post(
+    "/cart/item/{item_key}",
+    response_model=CartOut | QuantityStatus,
+    responses=errors(*WRITING, 404, 405),
+)
+async def update_item(
+    item_key: ItemKey,
+    body: UpdateItemIn,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    cart_key: CartKeyQuery = None,
+) -> Response:
+    """Another quantity; 0 takes the item out."""
+    quantity = handled_quantity(body.quantity)
+    return await _set_quantity(request, caller, shop, item_key, quantity, body.return_status)
+
+
+@router.put(
+    "/cart/item/{item_key}",
+    response_model=CartOut | ItemOut,
+    responses=errors(*WRITING, 404, 405),
+)
+@router.patch(
+    "/cart/item/{item_key}",
+    response_model=CartOut | ItemOut,
+    responses=errors(*WRITING, 404, 405),
+)
+async def restore_item(
+    item_key: ItemKey,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    body: RestoreItemIn | None = None,
+    cart_key: CartKeyQuery = None,
+    return_item: Annotated[bool, Query(description="Answer with the item.")] = False,
+) -> Response:
+    """A removed item back as it was; with a `quantity`, an update (for older clients)."""
+    key = _named(item_key)
+    if body is not None and body.quantity is not None:
+        quantity = handled_quantity(body.quantity)
+        return await _set_quantity(request, caller, shop, key, quantity, with_status=False)
+    only_item = return_item or (body is not None and body.return_item)
+
+    def render(seen: CartView) -> Any:
+        return _item_of(seen, key) if only_item else as_cart(request, shop)(seen)
+
+    once = await ticket(request, f"restore {key}", render)
+    seen = await shop.carts.restore(caller, key, once)
+    return respond(request, seen, render(seen))
+
+
+@router.delete(
+    "/cart/item/{item_key}", response_model=CartOut | str, responses=errors(*WRITING, 404)
+)
+async def remove_item(
+    item_key: ItemKey,
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    body: RemoveItemIn | None = None,
+    cart_key: CartKeyQuery = None,
+    return_status: Annotated[bool, Query(description="Answer with a text only.")] = False,
+) -> Response:
+    """An item out of the cart; it can be restored until the cart is cleared."""
+    key = _named(item_key)
+    only_text = return_status or (body is not None and body.return_status)
+
+    def render(seen: CartView) -> Any:
+        text = seen.notices["success"][0]
+        return text if only_text else as_cart(request, shop)(seen)
+
+    once = await ticket(request, f"remove {key}", render)
+    seen = await shop.carts.remove(caller, key, once)
+    return respond(request, seen, render(seen))
+
+
+async def _set_quantity(
+    request: Request,
+    caller: CallerDep,
+    shop: ShopDep,
+    item_key: str,
+    quantity: int,
+    with_status: bool,
+) -> Response:
+    key = _named(item_key)
+    before = (await shop.carts.read(caller)).cart.line(key) if with_status else None
+    held = before.quantity if before else 0
+
+    def render(seen: CartView) -> Any:
+        if not with_status:
+            return as_cart(request, shop)(seen)
+        how = "unchanged" if quantity == held else "increased" if quantity > held else "decreased"
+        return {"message": f"The quantity is {how}.", "quantity": quantity}
+
+    once = await ticket(request, f"update {key}", render)
+    seen = await shop.carts.set_quantity(caller, key, quantity, once)
+    return respond(request, seen, render(seen))
+
+
+def _named(item_key: str) -> str:
+    if item_key == "0":
+        raise ItemKeyRequired
+    return item_key
