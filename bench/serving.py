@@ -118,8 +118,9 @@ def main(plan: str, listener: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     wanted = orjson.loads(Path(plan).read_bytes())
-    options = server_options(bench_settings(wanted["database_url"]))
-    options |= {"log_level": "warning", "loop": "uvloop", "http": "httptools", "lifespan": "on"}
+    fast = {"loop": "uvloop", "http": "httptools"}  # else uvicorn takes what it finds
+    options = {**fast, **server_options(bench_settings(wanted["database_url"]))}
+    options |= {"log_level": "warning", "lifespan": "on"}
     server = uvicorn.Server(uvicorn.Config(_app(wanted), **options))
     sockets = [socket.socket(fileno=int(listener))]
     if wanted["profile"]:

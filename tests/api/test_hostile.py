@@ -896,8 +896,10 @@ class Wire:
 
     def __init__(self, shop: LiveShop) -> None:
         self.socket = socket.create_connection(("127.0.0.1", shop.port), timeout=30)
+        self._stream = self.socket.makefile("rb")
 
     def close(self) -> None:
+        self._stream.close()
         self.socket.close()
 
     def say(self, *parts: bytes) -> None:
@@ -906,13 +908,12 @@ class Wire:
 
     def answer(self) -> tuple[int, dict[str, str], Any]:
         """Status, headers and parsed body of the next answer."""
-        with self.socket.makefile("rb") as stream:
-            status = int(stream.readline().split()[1])
-            headers = {}
-            while line := stream.readline().strip():
-                name, _, value = line.decode().partition(": ")
-                headers[name.lower()] = value
-            body = stream.read(int(headers.get("content-length", 0)))
+        status = int(self._stream.readline().split()[1])
+        headers = {}
+        while line := self._stream.readline().strip():
+            name, _, value = line.decode().partition(": ")
+            headers[name.lower()] = value
+        body = self._stream.read(int(headers.get("content-length", 0)))
         kind = headers.get("content-type", "")
         return status, headers, json.loads(body) if "json" in kind else body
 
@@ -941,6 +942,24 @@ async def test_who_sends_three_megabytes_reads_the_answer(live: LiveShop) -> Non
             assert_too_large(wire.answer())
         answer = httpx2.post(live.url + ADD, content=b" " * 8 * MEGABYTE, headers=JSON)
         assert answer.status_code == 413
+
+    await asyncio.to_thread(talk)
+
+
+async def test_long_bodies_are_no_long_headers(live: LiveShop) -> None:
+    """However many pieces they come in, one after the other on one connection."""
+    body = b'{"id":"1"}' + b" " * 900_000
+    head = _request(ADD, f"Content-Length: {len(body)}")
+
+    def talk() -> None:
+        with closing(Wire(live)) as wire:
+            for piece in (1_000, 65_536, len(head) + len(body)):
+                whole = head + body
+                wire.say(*(whole[at : at + piece] for at in range(0, len(whole), piece)))
+                assert wire.answer()[0] == 200
+            short = _request(ADD, "Content-Length: 10", body=b'{"id":"1"}')
+            wire.say(whole + short * 50)  # without waiting for answers
+            assert [wire.answer()[0] for _ in range(51)] == [200] * 51
 
     await asyncio.to_thread(talk)
 

@@ -236,8 +236,11 @@ def test_compatibility_says_what_is_served(routes: set[tuple[str, str]]) -> None
 def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        for sub in command.commands.values():
-            yield from commands(sub, f"{path} {sub.name}")
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            sub = command.get_command(context, name)
+            assert sub is not None
+            yield from commands(sub, f"{path} {name}")
 
 
 COMMANDS = dict(commands(main, "checkstand"))
