@@ -372,10 +372,6 @@ def test_a_start_is_ended_in_any_phase_and_the_next_one_carries_on(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="sees what Python has loaded in /proc")
-@pytest.mark.xfail(
-    strict=True,
-    reason="cli/__init__ imports every command, and so the whole shop, before click hears Ctrl-C",
-)
 def test_ctrl_c_while_python_loads_shows_no_traceback(demos: Start) -> None:
     demo = demos().start()
     loaded = psutil.Process(demo.process.pid).memory_maps
