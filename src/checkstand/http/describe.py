@@ -63,6 +63,7 @@ def install(app: FastAPI) -> None:
             _drop_unsent(schema)
             _name_dialects(schema)
             _add_credentials(schema)
+            _add_parameters(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
@@ -159,3 +160,45 @@ def _add_credentials(schema: dict[str, Any]) -> None:
             operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
             if verb != "get" and not path.endswith("payment-context"):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+
+
+def _parameter(name: str, place: str, text: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": False,
+        "description": text,
+        "schema": {"type": "string", **schema},
+    }
+
+
+_CART = "/wp-json/cocart/v2/cart"
+_CART_KEY = _parameter("cart_key", "query", "The cart key; the Cart-Key header wins over it.")
+_THUMB = _parameter("thumb", "query", "`false`: no image addresses.")
+_FIELDS = [
+    _parameter("fields", "query", "Members to build: `currency,totals:subtotal-total`."),
+    _parameter("_fields", "query", "Members to keep: `items,totals.total`."),
+]
+_DIALECT = _parameter(
+    "Checkstand-Dialect",
+    "header",
+    "`reference` (POST processes) or `tutorial` (PUT processes); the consumer key's own dialect "
+    "wins over it.",
+    enum=["reference", "tutorial"],
+)
+
+
+def _add_parameters(schema: dict[str, Any]) -> None:
+    """What many routes read by themselves: FastAPI would take longer to look at each of these than
+    the database takes to find a cart."""
+    for path, operations in schema["paths"].items():
+        for verb, operation in operations.items():
+            more: list[dict[str, Any]] = []
+            if path.startswith((_CART, _CHECKOUT)):
+                more.append(_CART_KEY)
+            if path.startswith(_CART):
+                more += [_THUMB, *_FIELDS]
+            if path == _CHECKOUT and verb != "get":
+                more.append(_DIALECT)
+            if more:
+                operation.setdefault("parameters", []).extend(more)

@@ -96,7 +96,8 @@ def _check_bounds(parsed: Any) -> None:
     raise ParameterInvalid(f"The body is nested deeper than {_MAX_DEPTH} levels.")
 
 
-def _shop(request: Request) -> Shop:
+# Both are coroutines: what is not would be sent to a thread, for more than a database trip costs.
+async def _shop(request: Request) -> Shop:
     shop: Shop = request.app.state.shop
     return shop
 
@@ -104,8 +105,9 @@ def _shop(request: Request) -> Shop:
 ShopDep = Annotated[Shop, Depends(_shop)]
 
 
-async def _caller(request: Request, shop: ShopDep) -> Caller:
+async def _caller(request: Request) -> Caller:
     """Who is calling. Credentials that are sent must be right, also where none are needed."""
+    shop: Shop = request.app.state.shop
     query = request.query_params
     key: ConsumerKey | None = None
     account: Account | None = None

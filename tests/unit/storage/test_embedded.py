@@ -113,9 +113,20 @@ def descendants(pid: int) -> list[psutil.Process]:
     return []
 
 
+_STRANGERS: set[int] = set()
+"""Children that this process had before the test: the server of the whole run."""
+
+
+@pytest.fixture(autouse=True)
+def _know_strangers() -> None:
+    _STRANGERS.clear()
+    _STRANGERS.update(child.pid for child in psutil.Process().children())
+
+
 def server_processes() -> list[psutil.Process]:
     """The guardian that this test process started, its server, and the server's processes."""
-    return descendants(os.getpid())
+    ours = [child for child in psutil.Process().children() if child.pid not in _STRANGERS]
+    return [each for child in ours for each in (child, *descendants(child.pid))]
 
 
 @dataclass

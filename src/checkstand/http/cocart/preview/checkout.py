@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -39,20 +39,6 @@ from checkstand.wiring import Shop
 router = APIRouter(prefix="/wp-json/cocart/preview", route_class=JsonRoute)
 CHECKOUT = "/checkout"
 
-CartKeyQuery = Annotated[
-    str | None, Query(description="The cart key; the Cart-Key header wins over it.")
-]
-DialectHeader = Annotated[
-    str | None,
-    Header(
-        alias="Checkstand-Dialect",
-        json_schema_extra={"enum": [dialect.value for dialect in Dialect]},
-        description="`reference` (POST processes) or `tutorial` (PUT processes); the consumer "
-        "key's own dialect wins over it.",
-    ),
-]
-ConsumerKey = Annotated[str | None, Query(description="ck_…; or as Basic user name.")]
-ConsumerSecret = Annotated[str | None, Query(description="cs_…; or as Basic password.")]
 _PROCESS_NOTE = (
     "Processing may take as long as the payment provider does: use a timeout of 60 s or more. "
     "It is safe to send again: one cart gives one order."
@@ -64,9 +50,6 @@ async def read_checkout(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
-    consumer_key: ConsumerKey = None,
-    consumer_secret: ConsumerSecret = None,
 ) -> Response:
     """The checkout as it stands."""
     seen = await shop.checkout.state(caller)
@@ -82,11 +65,9 @@ async def patch_checkout(
     caller: CallerDep,
     shop: ShopDep,
     body: UpdateIn | None = None,
-    cart_key: CartKeyQuery = None,
-    dialect: DialectHeader = None,
 ) -> Response:
     """Updates the checkout, in both dialects."""
-    spoken = _dialect(caller, shop, dialect)
+    spoken = _dialect(caller, shop, request)
     return await _update(request, caller, shop, body or UpdateIn(), spoken)
 
 
@@ -102,10 +83,8 @@ async def post_checkout(
     caller: CallerDep,
     shop: ShopDep,
     body: ProcessIn | None = None,
-    cart_key: CartKeyQuery = None,
-    dialect: DialectHeader = None,
 ) -> Response:
-    spoken = _dialect(caller, shop, dialect)
+    spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.REFERENCE else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
 
@@ -122,10 +101,8 @@ async def put_checkout(
     caller: CallerDep,
     shop: ShopDep,
     body: ProcessIn | None = None,
-    cart_key: CartKeyQuery = None,
-    dialect: DialectHeader = None,
 ) -> Response:
-    spoken = _dialect(caller, shop, dialect)
+    spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.TUTORIAL else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
 
@@ -136,9 +113,7 @@ async def put_checkout(
     response_model=dict[str, PaymentMethodOut],
     responses=errors(*READING, 404),
 )
-async def read_payment_methods(
-    request: Request, caller: CallerDep, shop: ShopDep, cart_key: CartKeyQuery = None
-) -> Response:
+async def read_payment_methods(request: Request, caller: CallerDep, shop: ShopDep) -> Response:
     """The methods that this cart can be paid with, by id."""
     return answer(request, present.methods(await shop.checkout.payment_methods(caller)))
 
@@ -154,7 +129,6 @@ async def create_payment_context(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """What a storefront needs before it can collect a payment."""
     gateway, seen = await shop.checkout.payment_context(caller, body.payment_method)
@@ -181,9 +155,10 @@ async def read_order_received(
     return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
 
 
-def _dialect(caller: Caller, shop: Shop, header: str | None) -> Dialect:
+def _dialect(caller: Caller, shop: Shop, request: Request) -> Dialect:
     if caller.key is not None and caller.key.dialect is not None:
         return caller.key.dialect
+    header = request.headers.get("checkstand-dialect")
     if not header:
         return Dialect(shop.profile.dialect)
     try:

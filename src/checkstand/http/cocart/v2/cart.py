@@ -17,9 +17,6 @@ from checkstand.errors import (
 from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.customer import customer_changes, quantities
 from checkstand.http.cocart.v2.replies import (
-    CartKeyQuery,
-    Fields,
-    Thumb,
     as_cart,
     handled_quantity,
     respond,
@@ -45,9 +42,6 @@ async def read_cart(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
-    thumb: Thumb = True,
-    fields: Fields = "",
 ) -> Response:
     """The cart; an empty one when there is none. Reading never makes a cart."""
     seen = await shop.carts.read(caller)
@@ -71,7 +65,6 @@ async def read_totals(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
     html: Annotated[bool, Query(description="Amounts as display text.")] = False,
 ) -> Response:
     """All totals in major units."""
@@ -86,7 +79,6 @@ async def calculate(
     caller: CallerDep,
     shop: ShopDep,
     body: CalculateIn | None = None,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """The totals worked out again."""
     only_totals = body is not None and body.return_totals
@@ -105,7 +97,6 @@ async def clear_cart(
     caller: CallerDep,
     shop: ShopDep,
     body: ClearIn | None = None,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """Everything out, for good; removed items too unless they are to be kept."""
     keep = body is not None and body.keep_removed_items
@@ -121,7 +112,6 @@ async def update_cart(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """Quantities (`update-cart`) or address parts (`update-customer`)."""
     given: Mapping[str, Any] = body.model_extra or {}

@@ -18,12 +18,11 @@ from checkstand.errors import (
 )
 from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.replies import (
-    CartKeyQuery,
     ItemKey,
-    Thumb,
     as_cart,
     handled_quantity,
     respond,
+    thumb_wanted,
 )
 from checkstand.http.cocart.v2.schemas import (
     AddItemIn,
@@ -50,7 +49,6 @@ async def add_item(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """One product into the cart; identical ones add up in one line."""
     item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data)
@@ -75,7 +73,6 @@ async def add_items(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """Several products, all or none: a list of items, or the products of a grouped one."""
     if body.items is None and body.id is None:
@@ -121,20 +118,16 @@ async def read_items(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
-    thumb: Thumb = True,
 ) -> Response:
     """The items by their keys; 404 when there are none."""
     seen = await shop.carts.read(caller)
     if not seen.cart.lines:
         raise NoItemsInCart
-    return respond(request, seen, present.items_by_key(seen, thumb=thumb))
+    return respond(request, seen, present.items_by_key(seen, thumb=thumb_wanted(request)))
 
 
 @router.delete("/cart/items", response_model=CartOut, responses=errors(*WRITING))
-async def remove_items(
-    request: Request, caller: CallerDep, shop: ShopDep, cart_key: CartKeyQuery = None
-) -> Response:
+async def remove_items(request: Request, caller: CallerDep, shop: ShopDep) -> Response:
     """Every item out of the cart; they can be restored."""
     render = as_cart(request, shop)
     once = await ticket(request, "remove items", render)
@@ -147,7 +140,6 @@ async def count_items(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
     removed_items: Annotated[bool, Query(description="Count the removed items instead.")] = False,
 ) -> Response:
     """How many units are in the cart."""
@@ -162,12 +154,10 @@ async def read_item(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
-    thumb: Thumb = True,
 ) -> Response:
     """One item."""
     seen, line = await shop.carts.item(caller, _named(item_key))
-    return respond(request, seen, present.item(seen, line, thumb=thumb))
+    return respond(request, seen, present.item(seen, line, thumb=thumb_wanted(request)))
 
 
 @router.post(
@@ -181,7 +171,6 @@ async def update_item(
     request: Request,
     caller: CallerDep,
     shop: ShopDep,
-    cart_key: CartKeyQuery = None,
 ) -> Response:
     """Another quantity; 0 takes the item out."""
     quantity = handled_quantity(body.quantity)
@@ -204,7 +193,6 @@ async def restore_item(
     caller: CallerDep,
     shop: ShopDep,
     body: RestoreItemIn | None = None,
-    cart_key: CartKeyQuery = None,
     return_item: Annotated[bool, Query(description="Answer with the item.")] = False,
 ) -> Response:
     """A removed item back as it was; with a `quantity`, an update (for older clients)."""
@@ -231,7 +219,6 @@ async def remove_item(
     caller: CallerDep,
     shop: ShopDep,
     body: RemoveItemIn | None = None,
-    cart_key: CartKeyQuery = None,
     return_status: Annotated[bool, Query(description="Answer with a text only.")] = False,
 ) -> Response:
     """An item out of the cart; it can be restored until the cart is cleared."""

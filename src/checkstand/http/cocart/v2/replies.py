@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,14 +18,6 @@ from checkstand.http.cocart.v2.schemas import numeric, whole
 from checkstand.http.requests import ShopDep
 
 ItemKey = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=64, description="The item's key.")]
-CartKeyQuery = Annotated[
-    str | None, Query(description="The cart key; the Cart-Key header wins over it.")
-]
-Thumb = Annotated[bool, Query(description="false: no image addresses.")]
-Fields = Annotated[
-    str, Query(max_length=500, description="Members to build: `currency,totals:subtotal-total`.")
-]
-
 Render = Callable[[CartView], Any]
 
 
@@ -33,11 +25,15 @@ def respond(request: Request, seen: CartView, body: Any) -> Response:
     return answer(request, body, cart_headers(seen))
 
 
+def thumb_wanted(request: Request) -> bool:
+    """Whether image addresses are wanted; they are, unless `thumb` says no."""
+    return request.query_params.get("thumb", "").lower() not in ("false", "0")
+
+
 def as_cart(request: Request, shop: ShopDep) -> Render:
     """How this request wants its cart."""
-    query = request.query_params
-    thumb = query.get("thumb", "").lower() not in ("false", "0")
-    fields = query.get("fields", "")
+    thumb = thumb_wanted(request)
+    fields = request.query_params.get("fields", "")
     return lambda seen: present.cart(seen, shop.profile.language, thumb=thumb, fields=fields)
 
 
