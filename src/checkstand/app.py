@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +29,11 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_shop(settings, **open_with) as shop:
             app.state.shop = shop
+            # What is here now stays: looking through it again and again would only take time.
+            gc.collect()
+            gc.freeze()
             yield
+            gc.unfreeze()
 
     app = FastAPI(
         title="Checkstand",

@@ -229,3 +229,13 @@ async def test_contact_at_add_is_tidied(storefront: Storefront) -> None:
     added = await storefront.add(SHIRT, 1, email="  a@shop.example \u202e")
     assert added.json()["customer"]["billing_address"]["billing_email"] == "a@shop.example"
     assert BILLING["email"] != "a@shop.example"
+
+
+@pytest.mark.parametrize("query", [{"thumb": "maybe"}, {"fields": "x" * 501}])
+async def test_a_bad_query_is_refused_before_anything_is_written(
+    storefront: Storefront, query: dict[str, str]
+) -> None:
+    await storefront.add()
+    refused = await storefront.call("POST", f"{V2}/cart/add-item", {"id": "1"}, **query)
+    assert said(refused) == (400, "rest_invalid_param")
+    assert (await storefront.call("GET", f"{V2}/cart")).json()["item_count"] == 1

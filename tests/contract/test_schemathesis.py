@@ -63,12 +63,18 @@ LENIENT = (
 
 def _described(examples: int, *, deterministic: bool) -> Any:
     """The API of a shop, with how it is to be tested."""
-    generation = {"max-examples": examples, "deterministic": deterministic, "database": "none"}
+    generation = {
+        "max-examples": examples,
+        "deterministic": deterministic,
+        "database": "none",
+        "no-shrink": deterministic,
+        "with-security-parameters": False,  # the calls below are signed
+    }
     lenient = {"negative_data_rejection": {"enabled": False}}
     config = schemathesis.Config.from_dict(
         {
             **({"seed": 2026} if deterministic else {}),
-            "generation": {**generation, "no-shrink": deterministic},
+            "generation": generation,
             "checks": {
                 "positive_data_acceptance": {"enabled": False},
                 "ignored_auth": {"enabled": False},

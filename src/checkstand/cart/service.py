@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from checkstand.access.principal import Caller
 from checkstand.cart import choosing, store, verbs
 from checkstand.cart.choosing import AddItem
+from checkstand.cart.memory import SeenCarts
 from checkstand.cart.model import Cart, CartLine
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
@@ -66,6 +67,7 @@ class CartService:
     clock: Clock
     queue: CartQueue
     limits: CartLimits
+    seen: SeenCarts = field(default_factory=SeenCarts)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ class CartService:
             if found.cart is None:
                 return None
             scene = await self.scene(connection, found, found.cart, now)
-        return view(found.cart, scene, self.shop)
+        return self.seen.view(found.cart, scene, self.shop)
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""

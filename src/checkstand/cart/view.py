@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.catalog.model import Product, ProductType, StockStatus, TaxStatus
@@ -54,6 +55,8 @@ class CartView:
     notices: Notices = field(default_factory=dict)
     touched: tuple[str, ...] = ()
     """Keys of the lines that the call which is answered added or changed."""
+    answers: dict[Any, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """What presenters made of it, for when it is read again unchanged."""
 
     def product(self, line: CartLine) -> Product:
         return self.scene.products[line.sold_id]

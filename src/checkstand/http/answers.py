@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -25,6 +25,22 @@ def dump(body: Any) -> bytes:
 def answer(request: Request, body: Any, headers: Mapping[str, str] = PRIVATE) -> Response:
     """200 with `body` as JSON, cut down to `_fields` when the client asked for that."""
     return Response(dump(cut_down(request, body)), 200, dict(headers), JSON)
+
+
+def remembered(
+    request: Request,
+    answers: dict[Any, bytes],
+    name: Any,
+    make: Callable[[], Any],
+    headers: Mapping[str, str],
+) -> Response:
+    """As `answer`, made once for what is read again and again: `answers` keeps it under `name`."""
+    if "_fields" in request.query_params:
+        return answer(request, make(), headers)
+    body = answers.get(name)
+    if body is None:
+        body = answers[name] = dump(make())
+    return Response(body, 200, dict(headers), JSON)
 
 
 def cut_down(request: Request, body: Any) -> Any:

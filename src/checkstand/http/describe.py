@@ -173,12 +173,17 @@ def _parameter(name: str, place: str, text: str, **schema: Any) -> dict[str, Any
 
 
 _CART = "/wp-json/cocart/v2/cart"
+_IMAGES = (f"{_CART}/items", f"{_CART}/item/{{item_key}}")
 _CART_KEY = _parameter("cart_key", "query", "The cart key; the Cart-Key header wins over it.")
-_THUMB = _parameter("thumb", "query", "`false`: no image addresses.")
-_FIELDS = [
-    _parameter("fields", "query", "Members to build: `currency,totals:subtotal-total`."),
-    _parameter("_fields", "query", "Members to keep: `items,totals.total`."),
-]
+_THUMB = _parameter(
+    "thumb",
+    "query",
+    "`false`: no image addresses.",
+    enum=["true", "false", "1", "0", "yes", "no", "on", "off"],
+)
+_FIELDS = _parameter(
+    "fields", "query", "Members to build: `currency,totals:subtotal-total`.", maxLength=500
+)
 _DIALECT = _parameter(
     "Checkstand-Dialect",
     "header",
@@ -196,8 +201,10 @@ def _add_parameters(schema: dict[str, Any]) -> None:
             more: list[dict[str, Any]] = []
             if path.startswith((_CART, _CHECKOUT)):
                 more.append(_CART_KEY)
-            if path.startswith(_CART):
-                more += [_THUMB, *_FIELDS]
+            if "CartOut" in str(operation["responses"].get("200")):
+                more += [_THUMB, _FIELDS]
+            elif path in _IMAGES and verb == "get":
+                more.append(_THUMB)
             if path == _CHECKOUT and verb != "get":
                 more.append(_DIALECT)
             if more:

@@ -7,10 +7,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -72,6 +71,10 @@ class JsonRoute(APIRoute):
         return handle_json
 
 
+JSON_ROUTES: dict[str, Any] = {"route_class": JsonRoute, "strict_content_type": False}
+"""What every router of JSON routes is made with. A body without a content type is JSON."""
+
+
 def _check_bounds(parsed: Any) -> None:
     """Refuses nesting bombs and NUL bytes, which no database text can hold."""
     level: list[Any] = [parsed]
@@ -96,18 +99,21 @@ def _check_bounds(parsed: Any) -> None:
     raise ParameterInvalid(f"The body is nested deeper than {_MAX_DEPTH} levels.")
 
 
-# Both are coroutines: what is not would be sent to a thread, for more than a database trip costs.
-async def _shop(request: Request) -> Shop:
+def shop_of(request: Request) -> Shop:
+    """The shop that is open."""
     shop: Shop = request.app.state.shop
     return shop
 
 
-ShopDep = Annotated[Shop, Depends(_shop)]
+async def visit(request: Request) -> tuple[Caller, Shop]:
+    """Who is calling, and the shop. Not a FastAPI dependency: resolving two of those costs as much
+    as the whole answer to a read."""
+    shop = shop_of(request)
+    return await _caller(request, shop), shop
 
 
-async def _caller(request: Request) -> Caller:
+async def _caller(request: Request, shop: Shop) -> Caller:
     """Who is calling. Credentials that are sent must be right, also where none are needed."""
-    shop: Shop = request.app.state.shop
     query = request.query_params
     key: ConsumerKey | None = None
     account: Account | None = None
@@ -128,9 +134,6 @@ async def _caller(request: Request) -> Caller:
         key=key,
         account=account,
     )
-
-
-CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 def _basic(header: str) -> tuple[str, str]:

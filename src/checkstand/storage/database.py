@@ -146,6 +146,7 @@ class _connection_trouble:  # noqa: N801 - reads as a statement where it is used
             case (
                 asyncpg.PostgresConnectionError()
                 | asyncpg.InterfaceError()
+                | asyncpg.InternalClientError()
                 | asyncpg.CannotConnectNowError()
                 | asyncpg.TooManyConnectionsError()
                 | asyncpg.AdminShutdownError()

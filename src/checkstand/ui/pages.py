@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller
@@ -13,7 +14,7 @@ from checkstand.customers import addresses
 from checkstand.errors import Refusal
 from checkstand.http.cocart.preview.present import total_rows
 from checkstand.http.display import currency_format, display_date
-from checkstand.http.requests import ShopDep
+from checkstand.http.requests import shop_of
 
 router = APIRouter(include_in_schema=False)
 _templates = Environment(
@@ -33,9 +34,12 @@ _HEADERS = {
 
 @router.get("/checkout/order-received/{order_id}/")
 async def order_received(
-    order_id: int, shop: ShopDep, key: Annotated[str, Query(max_length=100)] = ""
+    order_id: int,
+    request: Request,
+    key: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """The confirmation of an order, for who has its key."""
+    shop = shop_of(request)
     profile = shop.profile
     try:
         order = await shop.orders.received(Caller(), order_id, key)

@@ -17,7 +17,7 @@ from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.customers.addresses import Address
 from checkstand.errors import ParameterInvalid, ParameterMissing, WrongVerb
-from checkstand.http.answers import answer
+from checkstand.http.answers import answer, remembered
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
 from checkstand.http.cocart.preview.schemas import (
@@ -33,10 +33,10 @@ from checkstand.http.cocart.preview.schemas import (
     UpdateIn,
 )
 from checkstand.http.describe import READING, WRITING, errors
-from checkstand.http.requests import CallerDep, JsonRoute, ShopDep, ticket
+from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.wiring import Shop
 
-router = APIRouter(prefix="/wp-json/cocart/preview", route_class=JsonRoute)
+router = APIRouter(prefix="/wp-json/cocart/preview", **JSON_ROUTES)
 CHECKOUT = "/checkout"
 
 _PROCESS_NOTE = (
@@ -48,13 +48,15 @@ _PROCESS_NOTE = (
 @router.get(CHECKOUT, tags=["checkout"], response_model=StateOut, responses=errors(*READING, 404))
 async def read_checkout(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """The checkout as it stands."""
+    caller, shop = await visit(request)
     seen = await shop.checkout.state(caller)
-    body = present.state(seen, _offered(shop, seen), shop.profile)
-    return answer(request, body, cart_headers(seen))
+
+    def make() -> dict[str, Any]:
+        return present.state(seen, _offered(shop, seen), shop.profile)
+
+    return remembered(request, seen.answers, "preview checkout", make, cart_headers(seen))
 
 
 @router.patch(
@@ -62,11 +64,10 @@ async def read_checkout(
 )
 async def patch_checkout(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: UpdateIn | None = None,
 ) -> Response:
     """Updates the checkout, in both dialects."""
+    caller, shop = await visit(request)
     spoken = _dialect(caller, shop, request)
     return await _update(request, caller, shop, body or UpdateIn(), spoken)
 
@@ -80,10 +81,9 @@ async def patch_checkout(
 )
 async def post_checkout(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: ProcessIn | None = None,
 ) -> Response:
+    caller, shop = await visit(request)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.REFERENCE else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -98,10 +98,9 @@ async def post_checkout(
 )
 async def put_checkout(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: ProcessIn | None = None,
 ) -> Response:
+    caller, shop = await visit(request)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.TUTORIAL else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -113,8 +112,9 @@ async def put_checkout(
     response_model=dict[str, PaymentMethodOut],
     responses=errors(*READING, 404),
 )
-async def read_payment_methods(request: Request, caller: CallerDep, shop: ShopDep) -> Response:
+async def read_payment_methods(request: Request) -> Response:
     """The methods that this cart can be paid with, by id."""
+    caller, shop = await visit(request)
     return answer(request, present.methods(await shop.checkout.payment_methods(caller)))
 
 
@@ -127,10 +127,9 @@ async def read_payment_methods(request: Request, caller: CallerDep, shop: ShopDe
 async def create_payment_context(
     body: ContextIn,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """What a storefront needs before it can collect a payment."""
+    caller, shop = await visit(request)
     gateway, seen = await shop.checkout.payment_context(caller, body.payment_method)
     return answer(request, present.context(gateway, seen))
 
@@ -144,11 +143,10 @@ async def create_payment_context(
 async def read_order_received(
     order_id: int,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     order_key: Annotated[str, Query(max_length=100, description="The order's key.")],
 ) -> Response:
     """The confirmation of an order, for who has its key."""
+    caller, shop = await visit(request)
     if not order_key:
         raise ParameterMissing("Missing parameter(s): order_key.", data={"params": ["order_key"]})
     order = await shop.orders.received(caller, order_id, order_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,12 +15,15 @@ from checkstand.errors import (
     NamespaceRequired,
     NamespaceUnknown,
 )
+from checkstand.http.answers import remembered
+from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.customer import customer_changes, quantities
 from checkstand.http.cocart.v2.replies import (
     as_cart,
     handled_quantity,
     respond,
+    thumb_wanted,
 )
 from checkstand.http.cocart.v2.schemas import (
     CalculateIn,
@@ -32,25 +36,30 @@ from checkstand.http.cocart.v2.schemas import (
 )
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.display import currency_format
-from checkstand.http.requests import CallerDep, JsonRoute, ShopDep, ticket
+from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
-router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], route_class=JsonRoute)
+router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
 
 
 @router.get("/cart", response_model=CartOut, responses=errors(*READING))
 async def read_cart(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """The cart; an empty one when there is none. Reading never makes a cart."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     seen = await shop.carts.read(caller)
-    return respond(request, seen, as_cart(request, shop)(seen))
+    if "fields" in request.query_params:  # as many as a client can think of: not to be kept
+        return respond(request, seen, whole_cart(seen))
+    name = ("v2 cart", thumb_wanted(request))
+    make = partial(whole_cart, seen)
+    return remembered(request, seen.answers, name, make, cart_headers(seen))
 
 
 @router.post("/cart", response_model=CartCreated, responses=errors(*WRITING))
-async def create_cart(request: Request, caller: CallerDep, shop: ShopDep) -> Response:
+async def create_cart(request: Request) -> Response:
     """A new, empty guest cart, to have a key before adding anything."""
+    caller, shop = await visit(request)
 
     def render(seen: CartView) -> dict[str, Any]:
         return {"message": "Here is your cart key.", "cart_key": seen.cart.key}
@@ -63,11 +72,10 @@ async def create_cart(request: Request, caller: CallerDep, shop: ShopDep) -> Res
 @router.get("/cart/totals", response_model=EngineTotals, responses=errors(*READING, 404))
 async def read_totals(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     html: Annotated[bool, Query(description="Amounts as display text.")] = False,
 ) -> Response:
     """All totals in major units."""
+    caller, shop = await visit(request)
     seen = await shop.carts.totals(caller)
     writing = currency_format(seen.quote.currency, shop.profile.language) if html else None
     return respond(request, seen, present.engine_totals(seen.quote, writing))
@@ -76,15 +84,15 @@ async def read_totals(
 @router.post("/cart/calculate", response_model=CartOut | TotalsOut, responses=errors(*WRITING))
 async def calculate(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: CalculateIn | None = None,
 ) -> Response:
     """The totals worked out again."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     only_totals = body is not None and body.return_totals
 
     def render(seen: CartView) -> Any:
-        return present.totals(seen.quote) if only_totals else as_cart(request, shop)(seen)
+        return present.totals(seen.quote) if only_totals else whole_cart(seen)
 
     once = await ticket(request, "calculate", render)
     seen = await shop.carts.calculate(caller, once)
@@ -94,11 +102,10 @@ async def calculate(
 @router.post("/cart/clear", response_model=CartOut, responses=errors(*WRITING))
 async def clear_cart(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: ClearIn | None = None,
 ) -> Response:
     """Everything out, for good; removed items too unless they are to be kept."""
+    caller, shop = await visit(request)
     keep = body is not None and body.keep_removed_items
     render = as_cart(request, shop)
     once = await ticket(request, "clear", render)
@@ -110,10 +117,9 @@ async def clear_cart(
 async def update_cart(
     body: UpdateCartIn,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """Quantities (`update-cart`) or address parts (`update-customer`)."""
+    caller, shop = await visit(request)
     given: Mapping[str, Any] = body.model_extra or {}
     render = as_cart(request, shop)
     namespace = body.namespace or _guessed(given)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkstand.access.principal import Caller
 from checkstand.cart.choosing import AddItem
 from checkstand.cart.view import CartView
 from checkstand.errors import (
@@ -36,9 +37,10 @@ from checkstand.http.cocart.v2.schemas import (
     whole,
 )
 from checkstand.http.describe import READING, WRITING, errors
-from checkstand.http.requests import CallerDep, JsonRoute, ShopDep, ticket
+from checkstand.http.requests import JSON_ROUTES, ticket, visit
+from checkstand.wiring import Shop
 
-router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], route_class=JsonRoute)
+router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
 
 
 @router.post(
@@ -47,15 +49,15 @@ router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], route_class=Js
 async def add_item(
     body: AddItemIn,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """One product into the cart; identical ones add up in one line."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data)
 
     def render(seen: CartView) -> Any:
         if not body.return_item:
-            return as_cart(request, shop)(seen)
+            return whole_cart(seen)
         return _item_of(seen, seen.touched[0])
 
     once = await ticket(request, "add item", render)
@@ -71,10 +73,10 @@ async def add_item(
 async def add_items(
     body: AddItemsIn,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """Several products, all or none: a list of items, or the products of a grouped one."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     if body.items is None and body.id is None:
         raise ParameterMissing(
             "Send `items`, or the `id` of a grouped product with a `quantity` for each of its "
@@ -84,7 +86,7 @@ async def add_items(
 
     def render(seen: CartView) -> Any:
         if not body.return_items:
-            return as_cart(request, shop)(seen)
+            return whole_cart(seen)
         return [_item_of(seen, key) for key in seen.touched]
 
     once = await ticket(request, "add items", render)
@@ -116,10 +118,9 @@ def _item_of(seen: CartView, key: str) -> dict[str, Any]:
 @router.get("/cart/items", response_model=dict[str, ItemOut], responses=errors(*READING, 404))
 async def read_items(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """The items by their keys; 404 when there are none."""
+    caller, shop = await visit(request)
     seen = await shop.carts.read(caller)
     if not seen.cart.lines:
         raise NoItemsInCart
@@ -127,8 +128,9 @@ async def read_items(
 
 
 @router.delete("/cart/items", response_model=CartOut, responses=errors(*WRITING))
-async def remove_items(request: Request, caller: CallerDep, shop: ShopDep) -> Response:
+async def remove_items(request: Request) -> Response:
     """Every item out of the cart; they can be restored."""
+    caller, shop = await visit(request)
     render = as_cart(request, shop)
     once = await ticket(request, "remove items", render)
     seen = await shop.carts.remove_all(caller, once)
@@ -138,11 +140,10 @@ async def remove_items(request: Request, caller: CallerDep, shop: ShopDep) -> Re
 @router.get("/cart/items/count", response_model=int, responses=errors(*READING))
 async def count_items(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     removed_items: Annotated[bool, Query(description="Count the removed items instead.")] = False,
 ) -> Response:
     """How many units are in the cart."""
+    caller, shop = await visit(request)
     seen = await shop.carts.read(caller)
     lines = seen.cart.removed if removed_items else seen.cart.lines
     return respond(request, seen, sum(line.quantity for line in lines))
@@ -152,10 +153,9 @@ async def count_items(
 async def read_item(
     item_key: ItemKey,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """One item."""
+    caller, shop = await visit(request)
     seen, line = await shop.carts.item(caller, _named(item_key))
     return respond(request, seen, present.item(seen, line, thumb=thumb_wanted(request)))
 
@@ -169,10 +169,9 @@ async def update_item(
     item_key: ItemKey,
     body: UpdateItemIn,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
 ) -> Response:
     """Another quantity; 0 takes the item out."""
+    caller, shop = await visit(request)
     quantity = handled_quantity(body.quantity)
     return await _set_quantity(request, caller, shop, item_key, quantity, body.return_status)
 
@@ -190,12 +189,12 @@ async def update_item(
 async def restore_item(
     item_key: ItemKey,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: RestoreItemIn | None = None,
     return_item: Annotated[bool, Query(description="Answer with the item.")] = False,
 ) -> Response:
     """A removed item back as it was; with a `quantity`, an update (for older clients)."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     key = _named(item_key)
     if body is not None and body.quantity is not None:
         quantity = handled_quantity(body.quantity)
@@ -203,7 +202,7 @@ async def restore_item(
     only_item = return_item or (body is not None and body.return_item)
 
     def render(seen: CartView) -> Any:
-        return _item_of(seen, key) if only_item else as_cart(request, shop)(seen)
+        return _item_of(seen, key) if only_item else whole_cart(seen)
 
     once = await ticket(request, f"restore {key}", render)
     seen = await shop.carts.restore(caller, key, once)
@@ -216,18 +215,18 @@ async def restore_item(
 async def remove_item(
     item_key: ItemKey,
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
     body: RemoveItemIn | None = None,
     return_status: Annotated[bool, Query(description="Answer with a text only.")] = False,
 ) -> Response:
     """An item out of the cart; it can be restored until the cart is cleared."""
+    caller, shop = await visit(request)
+    whole_cart = as_cart(request, shop)
     key = _named(item_key)
     only_text = return_status or (body is not None and body.return_status)
 
     def render(seen: CartView) -> Any:
         text = seen.notices["success"][0]
-        return text if only_text else as_cart(request, shop)(seen)
+        return text if only_text else whole_cart(seen)
 
     once = await ticket(request, f"remove {key}", render)
     seen = await shop.carts.remove(caller, key, once)
@@ -236,19 +235,20 @@ async def remove_item(
 
 async def _set_quantity(
     request: Request,
-    caller: CallerDep,
-    shop: ShopDep,
+    caller: Caller,
+    shop: Shop,
     item_key: str,
     quantity: int,
     with_status: bool,
 ) -> Response:
     key = _named(item_key)
+    whole_cart = as_cart(request, shop)
     before = (await shop.carts.read(caller)).cart.line(key) if with_status else None
     held = before.quantity if before else 0
 
     def render(seen: CartView) -> Any:
         if not with_status:
-            return as_cart(request, shop)(seen)
+            return whole_cart(seen)
         how = "unchanged" if quantity == held else "increased" if quantity > held else "decreased"
         return {"message": f"The quantity is {how}.", "quantity": quantity}
 

@@ -1,0 +1,43 @@
+"""Views of carts that were read lately. Storefronts read a cart many times for each change of it,
+and working it out again costs more than the trip to the database that says it is unchanged."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from checkstand.cart.model import Cart
+from checkstand.cart.view import CartView, Scene, view
+from checkstand.pricing.shop import ShopRules
+
+_MOST = 512
+
+
+class SeenCarts:
+    """One per process. A remembered view is given again only if all that it was made of is the
+    same: the cart as it is stored, the very products, their prices now, stock and taxes."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[Cart, CartView]] = OrderedDict()
+
+    def view(self, cart: Cart, scene: Scene, shop: ShopRules) -> CartView:
+        """The cart as it stands, as `view` gives it."""
+        known = self._seen.get(cart.key)
+        if known is not None and known[0] == cart and _same(known[1].scene, scene):
+            self._seen.move_to_end(cart.key)
+            return known[1]
+        fresh = view(cart, scene, shop)
+        self._seen[cart.key] = (cart, fresh)
+        if len(self._seen) > _MOST:
+            self._seen.popitem(last=False)
+        return fresh
+
+
+def _same(old: Scene, new: Scene) -> bool:
+    if old.table is not new.table or old.stock != new.stock:
+        return False
+    if len(old.products) != len(new.products):
+        return False
+    return all(
+        old.products.get(product_id) is product and product.price(old.now) == product.price(new.now)
+        for product_id, product in new.products.items()
+    )
