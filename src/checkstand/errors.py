@@ -1,5 +1,7 @@
 """The error tree. Each refusal is a named class with its wire code, HTTP status and data.
 
+One flat list, longer than a file of ours should be: it is read by code, not from top to bottom.
+
 Codes and statuses: contract cart.md 3.1/5/10, checkout.md 10, DECISIONS 1-18. A presenter may
 render a refusal under another code (v2 and preview name a few differently); the class is the fact.
 Codes avoid the words `authenticat`, `invalid` and `missing` unless official clients should treat

@@ -6,6 +6,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
+import socket
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -569,3 +572,28 @@ async def test_no_secret_is_logged_when_the_database_is_away(
     await storefront.shop.database.close()
     assert_away(await requests_that_need_the_database(storefront))
     logging.getLogger("checkstand").debug("the fixture wants to see something")
+
+
+async def test_no_secret_is_logged_under_another_server_command(empty_database: str) -> None:
+    """`uvicorn --factory checkstand.app:from_environment`, which its docstring offers, has an
+    access log unless told otherwise; query strings carry secrets and cart keys."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "uvicorn", "--fd", str(listener.fileno())),
+            *("--factory", "checkstand.app:from_environment"),
+            env={**os.environ, "CHECKSTAND_DATABASE__URL": empty_database},
+            pass_fds=[listener.fileno()],
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            params = {"consumer_key": "ck_x", "consumer_secret": SECRET, "cart_key": "t_0123456789"}
+            assert (await client.get(CHECKOUT, params=params)).status_code == 401
+    finally:
+        server.terminate()
+        written, _ = await server.communicate()
+    assert b"startup complete" in written
+    assert SECRET.encode() not in written
+    assert b"t_0123456789" not in written

@@ -9,7 +9,7 @@ from checkstand.cart.model import Cart
 from checkstand.cart.view import CartView, Scene, view
 from checkstand.pricing.shop import ShopRules
 
-_MOST = 512
+_MOST = 256
 
 
 class SeenCarts:

@@ -62,4 +62,4 @@ def test_it_is_bounded() -> None:
     seen = SeenCarts()
     for number in range(2000):
         seen.view(replace(CART, key=str(number)), SCENE, SHOP)
-    assert len(seen._seen) == 512
+    assert len(seen._seen) == 256

@@ -9,10 +9,11 @@ from checkstand.cart.view import CartView, cart_hash
 from checkstand.checkout.drafting import TOTALS, flat_totals
 from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.http.answers import empty_as_list
-from checkstand.http.display import currency_format, display_date
+from checkstand.http.display import CurrencyFormat, currency_format, display_date
 from checkstand.kit.money import Currency, Money
 from checkstand.orders.model import Order
 from checkstand.payments.gateway import Description, Gateway
+from checkstand.pricing.quote import QuotedRate
 from checkstand.wiring import StoreProfile
 
 
@@ -26,29 +27,7 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
     customer_id = cart.customer_id or 0
     totals = decimals(flat_totals(quote), quote.currency)
     package = quote.packages[0] if quote.packages else None
-    lines: dict[str, Any] = {}
-    summary: dict[str, Any] = {}
-    for line, quoted in zip(cart.lines, quote.lines, strict=True):
-        product = seen.product(line)
-        price = writing.show(quoted.unit_price)
-        lines[line.key] = {
-            "key": line.key,
-            "product_id": line.product_id,
-            "variation_id": line.variation_id,
-            "quantity": line.quantity,
-            "product_name": product.name,
-            "product_title": product.parent_name or product.name,
-            "product_price": price,
-            "line_subtotal": quoted.subtotal.decimal(),
-            "line_total": quoted.total.decimal(),
-        }
-        summary[line.key] = {
-            "item_key": line.key,
-            "name": product.name,
-            "quantity": line.quantity,
-            "price": quoted.unit_price.decimal(),
-            "totals": {"subtotal": quoted.subtotal.decimal()},
-        }
+    lines, summary = _lines(seen, writing)
     return {
         "cart_key": cart.key,
         "cart_hash": cart_hash(seen),
@@ -63,16 +42,7 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
         "shipping_address": shipping,
         "cart_contents": lines,
         "cart_totals": totals,
-        "shipping_methods": {
-            rate.key: {
-                "id": rate.key,
-                "label": rate.label,
-                "cost": rate.cost.decimal(),
-                "method_id": rate.method_id,
-                "instance_id": str(rate.instance_id),
-            }
-            for rate in (package.rates if package else ())
-        },
+        "shipping_methods": {rate.key: _rate(rate) for rate in (package.rates if package else ())},
         "needs_payment": quote.needs_payment,
         "needs_shipping": quote.needs_shipping,
         "payment_method": cart.payment_method,
@@ -98,6 +68,44 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
         "coupons": [],
         "id": cart.key,
         "notices": empty_as_list(seen.notices),
+    }
+
+
+def _lines(seen: CartView, writing: CurrencyFormat) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The lines by item key, as the reference names them and as the JS package's summary does."""
+    lines: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    for line, quoted in zip(seen.cart.lines, seen.quote.lines, strict=True):
+        product = seen.product(line)
+        price = writing.show(quoted.unit_price)
+        lines[line.key] = {
+            "key": line.key,
+            "product_id": line.product_id,
+            "variation_id": line.variation_id,
+            "quantity": line.quantity,
+            "product_name": product.name,
+            "product_title": product.parent_name or product.name,
+            "product_price": price,
+            "line_subtotal": quoted.subtotal.decimal(),
+            "line_total": quoted.total.decimal(),
+        }
+        summary[line.key] = {
+            "item_key": line.key,
+            "name": product.name,
+            "quantity": line.quantity,
+            "price": quoted.unit_price.decimal(),
+            "totals": {"subtotal": quoted.subtotal.decimal()},
+        }
+    return lines, summary
+
+
+def _rate(rate: QuotedRate) -> dict[str, str]:
+    return {
+        "id": rate.key,
+        "label": rate.label,
+        "cost": rate.cost.decimal(),
+        "method_id": rate.method_id,
+        "instance_id": str(rate.instance_id),
     }
 
 
