@@ -59,4 +59,9 @@ def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
     logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
+    access = logging.getLogger("uvicorn.access")
+    access.handlers.clear()
+    access.propagate = False
+    access.disabled = True
     return create_app(settings)
