@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bench import load
 from bench.answers import Answer
-from bench.paths import Measured
+from bench.paths import CARTS, Measured
 from bench.serving import serving
-from bench.stage import CARTS, Stage
+from bench.stage import Stage
 
 BUDGET_MB = 120.0
 _FLAT_MB = 4.0
@@ -49,7 +49,7 @@ def measure(
 
 
 def _mixed(stage: Stage, paths: Sequence[Measured], requests: int, half: str) -> Iterator[bytes]:
-    cycle = [path for path in paths for _ in range(_MIX[path.name])]
+    cycle = [path for path in paths for _ in range(_MIX.get(path.name, 0))]
     kept = stage.carts("shop", CARTS * 4, f"mixed {half}")
     orders = iter(stage.carts("shop", requests // len(cycle) + 1, f"mixed orders {half}"))
     for number in range(requests):

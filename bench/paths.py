@@ -14,6 +14,11 @@ Work = Literal["read", "write", "process"]
 CHECKOUT = "/wp-json/cocart/preview/checkout"
 CART = "/wp-json/cocart/v2/cart"
 
+CARTS = 64
+"""Enough that nobody waits for a cart, few enough that a worker may remember them all."""
+_MANY = 2048
+"""More than a worker remembers: each is read as if for the first time."""
+
 AUSTIN = {
     "first_name": "Ines",
     "last_name": "Okafor",
@@ -45,6 +50,8 @@ class Measured:
     with_key: bool = True
     ratio: float = 0.30
     transactions: int = 0
+    carts: int = CARTS
+    """How many carts the load is spread over."""
 
     @property
     def once(self) -> bool:
@@ -70,6 +77,7 @@ def measured_paths(product_id: int) -> tuple[Measured, ...]:
     order = {"billing_address": AUSTIN, "payment_method": "bacs"}
     return (
         Measured("read-checkout", "GET", CHECKOUT, "read", 1),
+        Measured("read-checkout-cold", "GET", CHECKOUT, "read", 1, carts=_MANY),
         Measured("read-cart", "GET", CART, "read", 1, with_key=False),
         Measured(
             "add-item", "POST", f"{CART}/add-item", "write", 3, (item,), False, transactions=1

@@ -20,7 +20,7 @@ from bench import load
 from bench.answers import Answer
 from bench.paths import Measured
 from bench.serving import serving
-from bench.stage import CARTS, Stage
+from bench.stage import Stage
 
 KINDS = ("cprofile", "samples")
 _EVERY = 0.001  # seconds of CPU time; the kernel may make it 4 ms
@@ -88,7 +88,7 @@ def profile(path: Measured, stage: Stage, answers: list[Answer], seconds: int) -
     for kind in KINDS:
         file = stage.folder / f"{path.name}.{kind}"
         with serving("shop", stage, answers, (kind, file)) as worker:
-            count = seconds * 2000 if path.once else CARTS
+            count = seconds * 2000 if path.once else path.carts
             carts = stage.carts("shop", count, f"profile {kind} {path.name}")
             turns = range(max(1, len(path.bodies)))
             shots = [path.request(cart, stage.keys, turn) for turn in turns for cart in carts]

@@ -15,7 +15,7 @@ from typing import Literal
 
 import asyncpg
 
-from bench.paths import AUSTIN, CART, CHECKOUT
+from bench.paths import AUSTIN, CART, CARTS, CHECKOUT
 from bench.rehearsal import Rehearsal, rehearsing
 from checkstand.access import credentials
 from checkstand.access.principal import Permission
@@ -30,7 +30,6 @@ from checkstand.wiring import base_currency
 
 Owner = Literal["shop", "floor"]
 
-CARTS = 64
 _SHIRT = "TSHIRT-PREMIUM"
 _TABLES = {"shop": "carts", "floor": "floor.carts"}
 

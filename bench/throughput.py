@@ -8,9 +8,9 @@ from statistics import mean
 
 from bench import load
 from bench.load import CONNECTIONS, Tally
-from bench.paths import Measured
+from bench.paths import CARTS, Measured
 from bench.serving import Worker
-from bench.stage import CARTS, Stage
+from bench.stage import Stage
 
 _FIRST_GUESS = 4000
 """Orders a second that no server of one process makes."""
@@ -88,7 +88,7 @@ class _Contestant:
         self._cpu = 0.0
         self._tallies: list[Tally] = []
         if not path.once:
-            self._make_shots(CARTS)
+            self._make_shots(path.carts)
 
     def warm_up(self, seconds: int) -> None:
         """Says what rate to expect."""
