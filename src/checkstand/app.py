@@ -17,7 +17,7 @@ from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
-from checkstand.ui import pages
+from checkstand.ui import pages, sandbox
 from checkstand.wiring import Shop, open_shop
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -30,6 +30,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def use(shop: Shop) -> None:
             app.state.shop = shop
+            app.state.sandbox = shop.payments.gateways.get("sandbox")
 
         async with open_shop(settings, on_reload=use, **open_with) as shop:
             use(shop)
@@ -60,6 +61,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         payments.router,
         hooks.router,
         pages.router,
+        sandbox.router,
         admin_payments.router,
     ):
         app.router.routes.extend(router.routes)

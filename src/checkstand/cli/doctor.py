@@ -124,7 +124,7 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
 def _gateways(settings: Settings) -> Finding:
     try:
         house = House(SystemClock(), settings.server.base_url)
-        names = [name for name in gateways_of(settings, house) if name]
+        names = [name for name in gateways_of(settings, house, None) if name]
     except ConfigurationError as error:
         return Finding(f"gateways: {error}", "Mend it in the settings: the shop does not start.")
     if names:
