@@ -81,9 +81,7 @@ def _load(stage: Stage, port: int, at_once: int, orders: int, label: str) -> Tal
 def _checkouts(
     at_once: int, orders: int, tally: Tally, before: list[int], after: list[int]
 ) -> Checkouts:
-    placed, ordered, payments, charged = (
-        new - old for old, new in zip(before, after, strict=True)
-    )
+    placed, ordered, payments, charged = (new - old for old, new in zip(before, after, strict=True))
     return Checkouts(
         at_once=at_once,
         orders=orders,

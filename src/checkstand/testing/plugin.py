@@ -1,6 +1,6 @@
 """A pytest plugin that says at the end how much the proofs have tried:
 
-    pytest_plugins = ["checkstand.testing.plugin"]
+pytest_plugins = ["checkstand.testing.plugin"]
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from checkstand.testing.proofs.crashing import Countdown, Moment, Tell, counted,
 from checkstand.testing.proofs.scenes import LATER, SCENES, Scene, can_play
 from checkstand.testing.proofs.till import MovedClock, Purchase, Stage, open_till
 
+
 async def _rehearse(stage: Stage) -> None:
     async with open_till(stage) as till:
         purchase = await till.prepare(Wish.APPROVE)

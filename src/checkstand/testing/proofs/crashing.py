@@ -76,9 +76,7 @@ class _Counted(Coroutine[Any, Any, Any]):
         return self._inner.__await__()
 
 
-def _make_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any
-) -> asyncio.Task[Any]:
+def _make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
     """Tasks that are begun within what is counted are counted with it."""
     context = named.get("context")
     countdown = context.get(_counting) if context is not None else _counting.get()

@@ -22,6 +22,9 @@ ACTORS = ("client", "webhook", "worker", "second client", "refund")
 _LEASES_OVER = timedelta(seconds=20)
 
 
+Act = Callable[[], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Play:
     """How the provider answers, and whose clocks go before: for them the leases of the others are
@@ -57,22 +60,24 @@ class Cast:
             till.fail_next(play.fault)
         return purchase
 
-    def acts(
-        self, play: Play, purchase: Purchase
-    ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        done: dict[str, Callable[[Till], Coroutine[Any, Any, object]]] = {
-            "client": lambda till: _buy(till, purchase),
-            "webhook": lambda till: _tell(till, purchase),
-            "worker": lambda till: till.shop.worker.turn(),
-            "second client": lambda till: _buy(till, purchase),
-            "refund": lambda till: till.refund(purchase, restock=play.restock),
+    def acts(self, play: Play, purchase: Purchase) -> dict[str, Act]:
+        """What each of them does; nothing of it has begun."""
+        tills = self.tills
+
+        def refund(till: Till) -> Coroutine[Any, Any, object]:
+            return till.refund(purchase, restock=play.restock)
+
+        return {
+            "client": lambda: tried(_buy(tills["client"], purchase)),
+            "webhook": lambda: tried(_tell(tills["webhook"], purchase)),
+            "worker": lambda: tried(tills["worker"].shop.worker.turn()),
+            "second client": lambda: tried(_buy(tills["second client"], purchase)),
+            "refund": lambda: tried(refund(tills["refund"])),
         }
-        return {name: lambda name=name: tried(done[name](self.tills[name])) for name in ACTORS}
 
     async def finish(self, play: Play, purchase: Purchase) -> None:
         """Time passes, the worker works, the shopper and the shop manager try again until they
         have what they wanted: then it must be as it always must."""
-        till = self.tills["worker"]
         for till in self.tills.values():
             till.clock.ahead = timedelta(minutes=1)
         till = self.tills["worker"]
@@ -154,5 +159,3 @@ class InterleavingProofs:
             error.add_note(f"seed {seed}; {play}; steps: {' '.join(steps)}")
             raise
         return len(steps)
-
-

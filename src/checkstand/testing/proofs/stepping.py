@@ -19,7 +19,6 @@ _PATIENCE = 0.004
 """Seconds until the database is asked whether somebody waits for a lock."""
 _STUCK = 30.0
 
-_actor: ContextVar["_Actor | None"] = ContextVar("_actor", default=None)
 Waiting = Callable[[], Awaitable[int]]
 """How many connections wait for a lock of the database."""
 
@@ -32,6 +31,9 @@ class _Actor:
         self.moved = moved
         self.parked: list[_Stepped] = []
         self.done = False
+
+
+_actor: ContextVar[_Actor | None] = ContextVar("_actor", default=None)
 
 
 class _Stepped(Coroutine[Any, Any, Any]):
@@ -70,9 +72,7 @@ class _Stepped(Coroutine[Any, Any, Any]):
         return self._inner.__await__()
 
 
-def _make_task(
-    loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any
-) -> asyncio.Task[Any]:
+def _make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **named: Any) -> asyncio.Task[Any]:
     context = named.get("context")
     actor = context.get(_actor) if context is not None else _actor.get()
     if actor is not None:

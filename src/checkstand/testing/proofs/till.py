@@ -7,7 +7,7 @@ Several tills on one database are several processes of one shop.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -218,10 +218,8 @@ def _order_id(placement: Placement) -> str:
 
 async def tried(act: Coroutine[Any, Any, object]) -> None:
     """A refusal is an answer too: whoever got it tries again in the end."""
-    try:
+    with suppress(Refusal):
         await act
-    except Refusal:
-        pass
 
 
 def order_of(answer: Placement | Replay) -> int:

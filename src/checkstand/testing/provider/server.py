@@ -3,12 +3,12 @@ so that they meet nobody else's."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -28,6 +28,15 @@ class Desk:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self._asked: dict[str, Callable[[dict[str, Any]], Payment]] = {
+            "pay": self.pay,
+            "prepare": self.prepare,
+            "find": self.find,
+            "close": self.close,
+            "refund": self.refund,
+            "decide": self.decide,
+            "force": self.force,
+        }
 
     def pay(self, said: dict[str, Any]) -> Payment:
         if said["reference"]:
@@ -76,19 +85,16 @@ class Desk:
 
     def _answer(self, what: str, said: dict[str, Any]) -> JSONResponse:
         try:
-            return JSONResponse(getattr(self, what)(said).as_json())
+            return JSONResponse(self._asked[what](said).as_json())
         except Refused as refused:
             return JSONResponse({"code": str(refused)}, 402)
 
 
 async def _silence(request: Request) -> JSONResponse:
     """Until the other side has given up."""
-    while not await request.is_disconnected():
-        await asyncio.sleep(0.02)
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
     return JSONResponse({}, 500)
-
-
-_ASKED = ("pay", "prepare", "find", "close", "refund", "decide", "force")
 
 
 def main(listener: int) -> None:
