@@ -65,10 +65,15 @@ class Ledger:
         """What a browser does on its own: agrees to pay, for whom the binding says."""
         return self._kept("", "tok_success", amount, currency, binding, WAITING)
 
-    def pay(self, payment_id: str, token: str, amount: int, currency: str) -> Payment:
-        """Charges a token, or says again what came of it."""
+    def pay(
+        self, payment_id: str, token: str, amount: int, currency: str, *, again: bool = False
+    ) -> Payment:
+        """Charges a token, or says again what came of it. `again`: as a provider without
+        idempotency keys, that charges as often as it is asked."""
         known = self._by_id.get(payment_id)
         if known is not None:
+            if again and known.state == APPROVED:
+                known.charge()
             return known
         outcome = OUTCOMES.get(token)
         if outcome is None:

@@ -43,7 +43,10 @@ class Desk:
             return self.ledger.pay_prepared(
                 said["id"], said["reference"], said["amount"], said["currency"], said["binding"]
             )
-        return self.ledger.pay(said["id"], said["token"], said["amount"], said["currency"])
+        again = said.get("again", False)
+        return self.ledger.pay(
+            said["id"], said["token"], said["amount"], said["currency"], again=again
+        )
 
     def prepare(self, said: dict[str, Any]) -> Payment:
         return self.ledger.prepare(said["amount"], said["currency"], said["binding"])
