@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from checkstand.payments.store import attempts
+from checkstand.testing.promises.asking import expect
 from checkstand.testing.proofs.till import IN_STOCK, Purchase, Till
 
 
@@ -39,10 +41,7 @@ async def read_books(till: Till, purchase: Purchase) -> Books:
             purchase.cart_key,
         )
         ids = [row["id"] for row in orders]
-        attempts = await connection.fetch(
-            "SELECT id, state FROM payment_attempts WHERE order_id = ANY($1) ORDER BY created_at",
-            ids,
-        )
+        tries = [each for order_id in ids for each in await attempts.of_order(connection, order_id)]
         refunds = await connection.fetch(
             "SELECT state FROM refunds WHERE order_id = ANY($1) ORDER BY created_at, id", ids
         )
@@ -58,13 +57,15 @@ async def read_books(till: Till, purchase: Purchase) -> Books:
         )
     assert goods is not None
     assert cart is not None
-    charges = [minor for row in attempts for minor in await till.peer.charged(row["id"])]
-    returned = [minor for row in attempts for minor in await till.peer.returned(row["id"])]
+    for attempt in tries:
+        expect(till.peer, attempt)
+    charges = [minor for each in tries for minor in await till.peer.charged(each.id)]
+    returned = [minor for each in tries for minor in await till.peer.returned(each.id)]
     return Books(
         orders=tuple((row["id"], row["status"]) for row in orders),
         placed=sum(row["placed_at"] is not None for row in orders),
         order_totals=tuple(row["total"] for row in orders if row["placed_at"] is not None),
-        attempts=tuple(row["state"] for row in attempts),
+        attempts=tuple(each.state.value for each in tries),
         charges=tuple(charges),
         returned=tuple(returned),
         refunds=tuple(row["state"] for row in refunds),

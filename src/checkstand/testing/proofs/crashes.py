@@ -59,7 +59,7 @@ def play(stage: Stage, crash: Crash) -> bool:
 
     async def act(tell: Tell) -> None:
         async with open_till(stage, crash.scene.ahead) as till:
-            purchase = Purchase(**{**told, "noted": _Noted(tell)})
+            purchase = Purchase(**{**told, "noted": _Noted(tell, told["noted"])})
             countdown = Countdown(crash.point, crash.moment)
             await counted(crash.scene.act(till, purchase), countdown)
 
@@ -82,8 +82,8 @@ def play(stage: Stage, crash: Crash) -> bool:
 class _Noted(dict[str, str]):
     """What is written here outlives the process."""
 
-    def __init__(self, tell: Tell) -> None:
-        super().__init__()
+    def __init__(self, tell: Tell, noted: dict[str, str]) -> None:
+        super().__init__(noted)
         self._tell = tell
 
     def __setitem__(self, name: str, value: str) -> None:

@@ -110,7 +110,10 @@ async def _tell(till: Till, purchase: Purchase) -> None:
 @asynccontextmanager
 async def open_cast(stage: Stage) -> AsyncIterator[Cast]:
     async with AsyncExitStack() as stack:
-        yield Cast({name: await stack.enter_async_context(open_till(stage)) for name in ACTORS})
+        tills = {name: await stack.enter_async_context(open_till(stage)) for name in ACTORS}
+        if "refunds" not in tills["refund"].peer.gateway.description.supports:
+            pytest.skip("the gateway does not give money back")
+        yield Cast(tills)
 
 
 class InterleavingProofs:

@@ -10,12 +10,11 @@ import pytest
 
 from checkstand.access.principal import Caller
 from checkstand.checkout.model import PaymentStatus, Placement
-from checkstand.checkout.pay import PayCommand
 from checkstand.errors import Refusal
 from checkstand.testing.peer import Fault, Wish
 from checkstand.testing.proofs import tally
 from checkstand.testing.proofs.books import assert_bought, assert_not_bought, read_books
-from checkstand.testing.proofs.faults import edit
+from checkstand.testing.proofs.faults import needs
 from checkstand.testing.proofs.stepping import interleaved
 from checkstand.testing.proofs.till import IN_STOCK, Purchase, Stage, Till, open_till, tried
 
@@ -50,8 +49,7 @@ class RaceProofs:
 
     async def test_a_browser_payment_pays_one_of_two_orders(self, stage: Stage) -> None:
         async def race(one: Till, two: Till, three: Till, seed: int) -> None:
-            if Wish.BROWSER not in one.peer.wishes:
-                pytest.skip("the provider has no payments that a browser begins")
+            needs(one.peer, Wish.BROWSER)
             owner = await one.prepare(Wish.BROWSER)
             thief = await two.prepare(Wish.BROWSER)
             thief = Purchase(thief.cart_key, thief.product_id, thief.total, owner.payment)
@@ -67,6 +65,7 @@ class RaceProofs:
 
     async def test_paying_for_an_order_while_its_cart_is_processed(self, stage: Stage) -> None:
         async def race(one: Till, two: Till, three: Till, seed: int) -> None:
+            needs(one.peer, Wish.DECLINE)
             purchase = await one.prepare(Wish.DECLINE)
             failed = await one.process(purchase)
             assert isinstance(failed, Placement)
@@ -74,15 +73,12 @@ class RaceProofs:
             purchase = await one.pay_anew(purchase, Wish.APPROVE)
             if seed % 3 == 0:
                 one.fail_next(Fault.ERROR_AFTER)
-            method = one.peer.gateway.description.id
             order = failed.order
-            command = PayCommand(order.id, order.order_key, method, purchase.payment)
-            shopper = Caller(cart_key=purchase.cart_key)
             await at_once(
                 three,
                 seed,
                 process=tried(one.process(purchase)),
-                pay=tried(two.shop.checkout.pay(shopper, command)),
+                pay=tried(two.pay(purchase, order.id, order.order_key)),
             )
             await settled(one)
             await tried(one.process(purchase))
@@ -96,13 +92,14 @@ class RaceProofs:
         """The cart waits for its shopper, who edits it in one window and pays in the other."""
 
         async def race(one: Till, two: Till, three: Till, seed: int) -> None:
+            needs(one.peer, Wish.ACTION)
             purchase = await one.prepare(Wish.ACTION)
             await one.process(purchase)
             edits: list[bool] = []
 
             async def editing() -> None:
                 try:
-                    await edit(one, purchase)
+                    await one.edit(purchase)
                 except Refusal:
                     return
                 edits.append(True)

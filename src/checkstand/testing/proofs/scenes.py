@@ -21,7 +21,7 @@ from checkstand.testing.proofs.books import (
     assert_not_bought,
     read_books,
 )
-from checkstand.testing.proofs.till import Purchase, Till, order_of
+from checkstand.testing.proofs.till import IN_STOCK, Purchase, Till, order_of
 
 LATER = timedelta(minutes=1)
 """When whoever goes on comes: leases of who died are over."""
@@ -32,6 +32,7 @@ class Scene(ABC):
 
     name: str
     ahead = timedelta()
+    wish = Wish.APPROVE
 
     @abstractmethod
     async def prepare(self, till: Till) -> Purchase: ...
@@ -47,8 +48,9 @@ class Scene(ABC):
 
 
 def can_play(scene: Scene, peer: Peer) -> bool:
-    wish = getattr(scene, "wish", Wish.APPROVE)
-    return wish in peer.wishes and (not isinstance(scene, LateMoney) or hasattr(peer, "pay_late"))
+    return scene.wish in peer.wishes and (
+        not isinstance(scene, LateMoney) or hasattr(peer, "pay_late")
+    )
 
 
 @dataclass
@@ -171,10 +173,67 @@ class Refunding(Scene):
         await assert_given_back(till, purchase, restocked=True)
 
 
+class PayingForOrder(Scene):
+    """An order whose first payment was declined is paid by its key."""
+
+    name = "pay for order"
+    wish = Wish.DECLINE
+
+    async def prepare(self, till: Till) -> Purchase:
+        purchase = await till.prepare(Wish.DECLINE)
+        failed = await till.process(purchase)
+        assert isinstance(failed, Placement), failed
+        purchase.noted.update(order=str(failed.order.id), key=failed.order.order_key)
+        return await till.pay_anew(purchase, Wish.APPROVE)
+
+    async def act(self, till: Till, purchase: Purchase) -> None:
+        await till.pay(purchase, int(purchase.noted["order"]), purchase.noted["key"])
+
+    async def go_on(self, till: Till, purchase: Purchase, *, client_first: bool) -> None:
+        if client_first:
+            await self.act(till, purchase)
+        await till.work_on()
+        placement = await till.pay(purchase, int(purchase.noted["order"]), purchase.noted["key"])
+        assert placement.status is PaymentStatus.SUCCESS, placement
+        books = await assert_bought(till, purchase)
+        assert books.orders[0][0] == int(purchase.noted["order"]), books
+        await till.process(purchase)
+        await assert_bought(till, purchase)
+
+
+class CallingOff(Scene):
+    """A cart that waits for its shopper is edited, and the shopper agrees all the same."""
+
+    name = "an edit calls a payment off"
+    wish = Wish.ACTION
+
+    async def prepare(self, till: Till) -> Purchase:
+        purchase = await till.prepare(Wish.ACTION)
+        await till.process(purchase)
+        return purchase
+
+    async def act(self, till: Till, purchase: Purchase) -> None:
+        await till.edit(purchase)
+
+    async def go_on(self, till: Till, purchase: Purchase, *, client_first: bool) -> None:
+        if client_first:
+            await till.edit(purchase)
+        await till.agree(purchase)
+        await till.tell(purchase)
+        await till.work_on()
+        books = await read_books(till, purchase)
+        assert books.charges == books.order_totals, books
+        assert len(books.charges) <= int(not client_first), books
+        assert books.returned == (), books
+        assert (books.stock, books.held) == (IN_STOCK - books.placed, 0), books
+        assert (books.live, books.cart_locked) == (0, False), books
+
+
 class LateMoney(Scene):
     """The provider takes money for an attempt that was given up, and says so."""
 
     name = "money that comes late goes back"
+    wish = Wish.ACTION
     ahead = timedelta(hours=1)
 
     async def prepare(self, till: Till) -> Purchase:
@@ -215,5 +274,7 @@ SCENES: tuple[Scene, ...] = (
     Settling(),
     Hearing(),
     Refunding(),
+    PayingForOrder(),
+    CallingOff(),
     LateMoney(),
 )

@@ -18,6 +18,7 @@ from checkstand.access.principal import Caller
 from checkstand.cart.choosing import AddItem
 from checkstand.checkout.back_office import RefundCommand
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
+from checkstand.checkout.pay import PayCommand
 from checkstand.checkout.paying import binding
 from checkstand.cli.demo_settings import demo_settings
 from checkstand.errors import Refusal
@@ -117,6 +118,17 @@ class Till:
             )
         except Replay as replay:
             return replay
+
+    async def pay(self, purchase: Purchase, order_id: int, order_key: str) -> Placement:
+        """Pays for an order with the purchase's payment."""
+        method = self.peer.gateway.description.id
+        command = PayCommand(order_id, order_key, method, purchase.payment)
+        return await self.shop.checkout.pay(Caller(cart_key=purchase.cart_key), command)
+
+    async def edit(self, purchase: Purchase) -> None:
+        """One more of the same into the cart."""
+        shopper = Caller(cart_key=purchase.cart_key)
+        await self.shop.carts.add_items(shopper, [AddItem(str(purchase.product_id), 1)], {})
 
     async def agree(self, purchase: Purchase) -> None:
         """The shopper does what the provider asks for, if it does."""
