@@ -8,7 +8,7 @@ from checkstand.testing.proofs.crashes import CrashProofs
 
 
 class TestCrashes(CrashProofs):
-    every = 11
+    every = 41
 
 
 @pytest.mark.prove

@@ -13,7 +13,7 @@ class TestFaults(FaultProofs):
 
 
 class TestRaces(RaceProofs):
-    seeds = range(4)
+    seeds = range(3)
 
 
 @pytest.mark.prove

@@ -9,7 +9,7 @@ from checkstand.testing.proofs.interleavings import InterleavingProofs
 
 class TestInterleavings(InterleavingProofs):
     seeds = range(12)
-    every = 5
+    every = 10
 
 
 @pytest.mark.prove

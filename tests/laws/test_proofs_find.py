@@ -53,7 +53,7 @@ def test_the_crash_matrix_finds(
     scene = Ordering()
     assert play(broken(stage, kind), Crash(scene, 1, Moment.SENT, client_first))
     with pytest.raises(AssertionError, match="killed at point"):
-        for point in range(20, 200, 3):
+        for point in range(26, 200, 4):
             if not play(broken(stage, kind), Crash(scene, point, Moment.ANSWERED, client_first)):
                 pytest.fail("nobody has noticed")
 
