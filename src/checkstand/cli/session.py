@@ -14,7 +14,6 @@ from checkstand.settings import FILE_VARIABLE, Settings, load
 from checkstand.storage.database import Database
 from checkstand.wiring import check_schema, pool_options
 
-
 __all__ = ["configured", "database_session", "database_url", "set_up_logging", "use_config"]
 
 
