@@ -63,16 +63,20 @@ class Front:
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
     declines: dict[str, tuple[str, str]] = field(default_factory=dict)
     fault_on: re.Pattern[str] = _MOVES
+    broken: tuple[str, Answer | bytes] | None = None
+    """How a path ends whose requests are answered so, and not carried out."""
 
     # --- the door --------------------------------------------------------------------------------
 
     async def handle(self, request: web.Request) -> web.Response:
         params = dict(parse_qsl(await request.text() or request.query_string, True))
         self.asked.append((request.method, request.path, dict(params)))
-        if self.instead:
-            answer = self.instead.pop(0)
-            if isinstance(answer, bytes):
-                return web.Response(body=answer, content_type="text/html")
+        answer = self.instead.pop(0) if self.instead else None
+        if self.broken and request.path.endswith(self.broken[0]):
+            answer = self.broken[1]
+        if isinstance(answer, bytes):
+            return web.Response(body=answer, content_type="text/html")
+        if answer is not None:
             return _response(answer)
         if not self._allowed(request, params):
             return _response((401, _error("The key is wrong.")))
@@ -187,7 +191,7 @@ class Front:
         body["setup_future_usage"] = more.get("setup_future_usage")
         charge = body.get("latest_charge") or {}
         paid = charge.get("status") == "succeeded" and charge.get("captured")
-        body["amount_received"] = more.get("captured", body["amount"]) if paid else 0
+        body["amount_received"] = (more.get("captured") or body["amount"]) if paid else 0
         if body["status"] == "requires_action" and more.get("return_url"):
             redirect = {"url": f"{self.url}/3ds/{body['id']}", "return_url": more["return_url"]}
             body["next_action"] = {"type": "redirect_to_url", "redirect_to_url": redirect}
@@ -263,10 +267,16 @@ class Front:
     async def _captured(self, name: str, params: Params) -> Answer:
         status, body = await self._intent(name)
         amount = int(params.get("amount_to_capture") or body.get("amount", 0))
-        if status == 200 and amount > body["amount"]:
+        if status != 200:
+            return status, body
+        if amount > body["amount"]:
             return 400, _error("Too much.", code="amount_too_large", param="amount_to_capture")
-        self.more.setdefault(name, {})["captured"] = amount
-        return await self._in_state(name, ("requires_capture",), "capture", params)
+        before = self.more[name].get("captured")
+        self.more[name]["captured"] = amount
+        answer = await self._in_state(name, ("requires_capture",), "capture", params)
+        if answer[0] != 200:
+            self.more[name]["captured"] = before
+        return answer
 
     async def _refunded(self, params: Params) -> Answer:
         status, body = await self._intent(params["payment_intent"])

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
-
 from checkstand.errors import PaymentMethodUnknown
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Money
@@ -51,9 +49,9 @@ class Browser:
 
     async def _post(self, path: str, sent: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         headers = {"Authorization": f"Bearer {PUBLISHABLE}"}
-        async with httpx2.AsyncClient(base_url=self._front.url, headers=headers) as client:
-            answer = await client.post(path, data=dict(sent))
-            return answer.status_code, answer.json()
+        url = self._front.url + path
+        async with self._front.session.post(url, data=dict(sent), headers=headers) as answer:
+            return answer.status, await answer.json()
 
     async def method(self, number: str = CARDS[Wish.APPROVE]) -> str:
         """createPaymentMethod: `pm_…`."""

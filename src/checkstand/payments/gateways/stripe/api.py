@@ -78,13 +78,13 @@ class Api:
         return made.id
 
     async def method(self, method: str) -> Mapping[str, Any]:
-        return _object(await self.client.v1.payment_methods.retrieve_async(method))
+        return intents.body(await self.client.v1.payment_methods.retrieve_async(method))
 
     async def refund(self, params: Params, key: str) -> Mapping[str, Any]:
         made = await self.client.v1.refunds.create_async(
             cast("Any", params), {"idempotency_key": key}
         )
-        return _object(made)
+        return intents.body(made)
 
     async def refunds(self, intent: str) -> list[Mapping[str, Any]]:
         """The last hundred refunds of a payment."""
@@ -132,15 +132,8 @@ def named(error: stripe.StripeError) -> str:
     return " ".join(str(part)[:100] for part in parts if part)
 
 
-def _object(answer: stripe.StripeObject) -> Mapping[str, Any]:
-    body = answer.last_response.data if answer.last_response else None
-    if not isinstance(body, Mapping):
-        raise Unreadable("no object")
-    return body
-
-
 def _entries(answer: Any) -> list[Mapping[str, Any]]:
-    listed = _object(answer).get("data")
+    listed = intents.body(answer).get("data")
     if not isinstance(listed, list):
         raise Unreadable("no list")
     return [entry for entry in listed if isinstance(entry, Mapping)]

@@ -162,6 +162,8 @@ class Conversation:
         if intent.returned:
             text = "This payment was given back. Ask for a new payment context."
             raise Over(declines.refused("payment_returned", text))
+        if intent.status == "canceled":
+            return intent  # there is nothing to claim
         claim = {ATTEMPT: self.attempt.id, ORDER: str(self.attempt.order_id)}
         return await self.api.update(intent.id, {"metadata": claim})
 

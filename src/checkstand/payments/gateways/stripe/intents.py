@@ -50,10 +50,19 @@ class Intent:
 
 def read(answer: stripe.StripeObject) -> Intent:
     """Unreadable when it is no PaymentIntent."""
+    found = body(answer)
     response = answer.last_response
-    if response is None:
-        raise Unreadable("an answer without a body")
-    return of(response.data, replayed=response.headers.get("idempotent-replayed") == "true")
+    headers = response.headers if response else {}
+    return of(found, replayed=headers.get("idempotent-replayed") == "true")
+
+
+def body(answer: stripe.StripeObject) -> Mapping[str, Any]:
+    """The JSON object that an answer of the SDK was made of; Unreadable when it was none."""
+    # The SDK promises an object; of a list it makes a list.
+    response = getattr(answer, "last_response", None)
+    if response is None or not isinstance(response.data, Mapping):
+        raise Unreadable("no object")
+    return response.data
 
 
 def of(found: Any, *, replayed: bool = False) -> Intent:
