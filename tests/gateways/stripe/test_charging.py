@@ -176,6 +176,25 @@ async def test_3d_secure_names_both_ways_to_go_on(peer: StripePeer, browser: Bro
     assert looked == outcome
 
 
+@pytest.mark.parametrize("other", [False, True])
+async def test_after_3d_secure_failed_only_another_card_is_tried(
+    peer: StripePeer, browser: Browser, other: bool
+) -> None:
+    attempt = makers.attempt("stripe")
+    payment = {"payment_method_id": await browser.method(CARDS[Wish.ACTION])}
+    action = await peer.gateway.charge(attempt, payment)
+    assert isinstance(action, NeedsAction)
+    await peer.act(action, agree=False)
+    if other:
+        payment = {"payment_method_id": await browser.method()}
+    outcome = await peer.gateway.charge(makers.continued(attempt, action), payment)
+    assert isinstance(outcome, Approved if other else Declined), outcome
+    if isinstance(outcome, Declined):
+        assert outcome.gateway_error["code"] == "payment_intent_authentication_failure"
+        assert "not confirmed with your bank" in outcome.message
+    assert await peer.charged(attempt.id) == ([1999] if other else [])
+
+
 @pytest.mark.parametrize(
     ("minor", "code", "sent"),
     [

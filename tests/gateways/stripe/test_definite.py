@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checkstand.payments.model import Approved, Declined, Unknown
+from checkstand.payments.model import Approved, Declined, Funds, NeedsAction, Unknown
 from checkstand.testing import makers
 from checkstand.testing.makers import money
-from checkstand.testing.peer import Fault
+from checkstand.testing.peer import Fault, Wish
 from tests.gateways.stripe.peer import StripePeer, connected
 
 PAYMENT = {"payment_method_id": "pm_card_visa"}
@@ -135,6 +135,29 @@ async def test_a_refund_that_failed_and_is_remembered_so_is_found(peer: StripePe
     # Not told that it is a repetition: the stored failure itself says so.
     assert isinstance(await peer.gateway.refund(refund), Approved)
     assert await peer.returned(attempt.id) == [700]
+
+
+async def test_a_look_up_keeps_what_a_lost_answer_has_reserved(peer: StripePeer) -> None:
+    assert peer.reserving is not None
+    attempt = makers.attempt("stripe")
+    peer.fail_next(Fault.TIMEOUT_AFTER)
+    assert isinstance(await peer.reserving.charge(attempt, PAYMENT), Unknown)
+    outcome = await peer.reserving.lookup(attempt)
+    assert isinstance(outcome, Approved)
+    assert outcome.funds is Funds.AUTHORISED
+    assert await peer.reserved(attempt.id) == [1999]
+
+
+async def test_a_look_up_keeps_what_waits_for_the_shopper(peer: StripePeer) -> None:
+    attempt = makers.attempt("stripe")
+    payment = await peer.payment(Wish.ACTION, attempt.amount, attempt.binding)
+    peer.fail_next(Fault.TIMEOUT_AFTER)
+    assert isinstance(await peer.gateway.charge(attempt, payment), Unknown)
+    action = await peer.gateway.lookup(attempt)
+    assert isinstance(action, NeedsAction)
+    await peer.act(action, agree=True)
+    assert isinstance(await peer.gateway.lookup(attempt), Approved)
+    assert await peer.charged(attempt.id) == [1999]
 
 
 async def test_a_void_says_when_it_is_too_late(peer: StripePeer) -> None:

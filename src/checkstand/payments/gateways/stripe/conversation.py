@@ -66,13 +66,12 @@ class Conversation:
         if not named_by and not data.method and not self.attempt.repeated:
             return declines.incomplete()
         intent = await (self._named(named_by) if named_by else self.begun(first=True))
-        ours = intent.attempt_id == self.attempt.id
-        if not ours:
+        if intent.attempt_id != self.attempt.id:
             intent = await self._claimed(intent)
         why = None
-        # An intent of ours that has failed was confirmed already: it is not tried again.
-        open_to_us = intent.status in CONFIRMABLE and (not ours or not intent.error)
-        open_to_us = open_to_us and self._fits(intent, amount)
+        # Also after a failure: with the same payment method, Stripe repeats its answer to the last
+        # try; another one is a new try, for who has failed 3-D Secure and takes another card.
+        open_to_us = intent.status in CONFIRMABLE and self._fits(intent, amount)
         if open_to_us and (data.method or intent.status == "requires_confirmation"):
             intent, why = await self._confirmed(intent, data)
         return await self._end(intent, amount, why)
