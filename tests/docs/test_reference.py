@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from checkstand.app import create_app
 from checkstand.cli import main
@@ -124,6 +124,8 @@ def documented_value(cell: str) -> Any:
 def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return float(value) if isinstance(value, Decimal) else value
 
 
@@ -227,7 +229,8 @@ def test_compatibility_says_what_is_served(routes: set[tuple[str, str]]) -> None
     states = {(cells[0], API + code(cells[1])): cells[2] for cells in table}
     assert len(states) == len(table), "a route is listed twice"
     assert set(states.values()) <= {"served", "partly", "not yet"}
-    assert {route for route, state in states.items() if state != "not yet"} == routes
+    cocart = {route for route in routes if route[1].startswith(f"{API}/")}
+    assert {route for route, state in states.items() if state != "not yet"} == cocart
 
 
 # --- commands -------------------------------------------------------------------------------------
