@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -179,6 +181,17 @@ class PayPalApi:
         if not answer.done or not isinstance(text, str) or not isinstance(seconds, int):
             raise NoAnswer("no access token in PayPal's answer")
         return _Token(text, now + timedelta(seconds=seconds) - _EARLY)
+
+
+def new_client(timeout: float) -> httpx2.AsyncClient:
+    """`timeout`: seconds for each part of a request. A redirect is no answer of PayPal's."""
+    return httpx2.AsyncClient(timeout=timeout, follow_redirects=False, verify=_trusted())
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The usual authorities; kept, since to load them takes a tenth of a second."""
+    return httpx2.create_ssl_context()
 
 
 def _read(response: httpx2.Response) -> Answer:

@@ -30,7 +30,10 @@ LOOK_AGAIN = frozenset(
 IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "AUTH_CAPTURE_IN_PROGRESS"})
 """Issues of a request that another one has overtaken: what comes of that is not known yet."""
 
-GONE = frozenset({"RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID", "HTTP_404"})
+GIVEN_BACK = frozenset(
+    {"CAPTURE_FULLY_REFUNDED", "AUTHORIZATION_ALREADY_VOIDED", "PREVIOUSLY_VOIDED"}
+)
+"""Issues of what went back before."""
 
 _OTHER_INSTRUMENT = "PayPal could not charge this payment method. Please choose another in PayPal."
 _OTHER_WAY = "PayPal does not allow this payment. Please pay in another way."

@@ -19,6 +19,7 @@ from checkstand.payments.model import (
 
 ACTION = "paypal_approve"
 _TAKEN = ("COMPLETED", "PARTIALLY_REFUNDED")
+_NOT_TAKEN = ("DECLINED", "FAILED")
 _TRY_AGAIN = "The PayPal payment does not fit this order. Please start the payment again."
 
 
@@ -30,14 +31,15 @@ def mismatch(attempt: Attempt, order: PayPalOrder, *, unbound: bool) -> Declined
     """
     if order.custom_id == CLOSED:
         return refused("order_closed", _TRY_AGAIN, paypal_order_id=order.id)
-    if order.custom_id != attempt.binding and not (unbound and not order.custom_id):
+    bound = bool(order.custom_id) and order.custom_id == attempt.binding
+    if not bound and (order.custom_id or not unbound):
         return refused(
             "binding_mismatch",
             _TRY_AGAIN,
             fix="Make the PayPal order with `custom_id` of the payment context.",
             paypal_order_id=order.id,
         )
-    if not equal(attempt.amount, order.amount):
+    if not equal(attempt.amount, order.amount) or _captured_otherwise(attempt, order):
         return refused("amount_mismatch", _TRY_AGAIN, paypal_order_id=order.id)
     return None
 
@@ -61,7 +63,7 @@ def standing(order: PayPalOrder, attempt: Attempt, link: str) -> Outcome | None:
 def paid(order: PayPalOrder, attempt: Attempt) -> Outcome:
     """What the captures of a completed order mean, else its authorizations.
 
-    Whether captures have the right amount is for the caller to see: he knows what he asked for.
+    That amount and cart fit is for `mismatch` to say.
     """
     if order.captures:
         return _captured(order, attempt)
@@ -91,7 +93,7 @@ def _captured(order: PayPalOrder, attempt: Attempt) -> Outcome:
             "This PayPal payment was given back. Please pay again.",
             paypal_order_id=order.id,
         )
-    if states <= {"DECLINED", "FAILED"}:
+    if states <= set(_NOT_TAKEN):
         return refused(
             "capture_declined",
             "PayPal declined the payment. Please choose another way to pay.",
@@ -101,15 +103,32 @@ def _captured(order: PayPalOrder, attempt: Attempt) -> Outcome:
     return Unknown(f"captures: {_told(order.captures)}", order.id)
 
 
-def wrong_capture(order: PayPalOrder, attempt: Attempt) -> Movement | None:
-    """A capture of an order that was to be captured at once, of another amount than is due."""
-    if order.intent != "CAPTURE":
-        return None
-    for capture in order.captures:
-        if capture.status in (*_TAKEN, "PENDING") and not capture.is_for(attempt.amount):
-            return capture
-    return None
+def _captured_otherwise(attempt: Attempt, order: PayPalOrder) -> bool:
+    """Whether an order that was to be captured at once was, but with another amount than is due:
+    a browser that holds a token of PayPal's can change an order until it is captured."""
+    return order.intent == "CAPTURE" and any(
+        capture.status not in _NOT_TAKEN and not capture.is_for(attempt.amount)
+        for capture in order.captures
+    )
 
 
 def _told(movements: Sequence[Movement]) -> str:
     return ", ".join(f"{each.status} {each.reason}".strip() for each in movements)[:200] or "none"
+
+
+def of_capture(capture: Movement, order_id: str) -> Outcome:
+    """What a capture of reserved money came to."""
+    if capture.status in (*_TAKEN, "REFUNDED"):
+        return Approved(Funds.CAPTURED, order_id)
+    if capture.status in _NOT_TAKEN:
+        return refused("capture_declined", "PayPal declined the capture.")
+    return Unknown(f"capture: {_told([capture])}", order_id)
+
+
+def of_refund(done: Movement) -> Outcome:
+    """What a refund came to. One that is pending is on its way, as with an eCheck."""
+    if done.status in ("COMPLETED", "PENDING"):
+        return Approved(Funds.RETURNED, done.id)
+    if done.status in ("CANCELLED", "FAILED"):
+        return refused(f"refund_{done.status.lower()}", "PayPal did not give the money back.")
+    return Unknown(f"refund: {_told([done])}", done.id)
