@@ -96,10 +96,12 @@ class FakePayPal:
     patchable: bool = True
     minimal: bool = False
     """Ignores Prefer, and answers with id, status and links only."""
+    before_take: Any = None
+    """Called with the order's name when a capture arrives: what a browser does just before it."""
     address: str = ""
     _answers: dict[tuple[str, str], tuple[datetime, str]] = field(default_factory=dict)
     _server: asyncio.Server | None = None
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _writers: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = field(default_factory=dict)
     _webhook_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     # --- HTTP ---
@@ -112,12 +114,15 @@ class FakePayPal:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        tasks = [task for task in self._writers.values() if task is not None]
         for writer in list(self._writers):
             writer.close()
         await self._server.wait_closed()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self._writers[writer] = asyncio.current_task()
         try:
             while (request := await _request(reader)) is not None:
                 answer = self._answered(request)
@@ -131,7 +136,7 @@ class FakePayPal:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
-            self._writers.discard(writer)
+            self._writers.pop(writer, None)
             writer.close()
 
     def _answered(self, request: Request) -> bytes | None:
@@ -310,6 +315,9 @@ class FakePayPal:
 
     def _take(self, name: str, verb: str, key: str) -> str:
         order = self._order(name)
+        if self.before_take is not None:
+            act, self.before_take = self.before_take, None
+            act(name)
         if order["status"] == "COMPLETED":
             done = "ORDER_ALREADY_AUTHORIZED" if verb == "authorize" else "ORDER_ALREADY_CAPTURED"
             raise Refused(422, done)
