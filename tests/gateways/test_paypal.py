@@ -449,6 +449,36 @@ async def test_a_payment_of_somebody_else_is_not_voided(
     assert paypal.orders[order]["intent"] == "CAPTURE"
 
 
+async def test_what_a_context_prepared_is_called_off_when_nobody_came(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    """The worker does, with an attempt that has no binding, only the reference."""
+    context = await peer.gateway.context(makers.due(binding="cart-1"))
+    prepared = due(context.reference, binding="", state=AttemptState.NEEDS_ACTION)
+    paypal.approve(context.reference)
+    for _ in range(2):
+        assert isinstance(await peer.gateway.void(prepared), Approved)
+    late = await peer.gateway.charge(due(context.reference), {"order_id": context.reference})
+    assert code(late) == "order_closed"
+    again = await peer.gateway.context(makers.due(binding="cart-1"))
+    paypal.take_in_browser(paypal.approve(again.reference))
+    assert code(await peer.gateway.void(replace(prepared, reference=again.reference))) == "too_late"
+
+
+@pytest.mark.parametrize("state", [AttemptState.DECLINED, AttemptState.VOID])
+async def test_an_attempt_that_is_over_leaves_its_order_to_the_next(
+    peer: PayPalPeer, paypal: FakePayPal, state: AttemptState
+) -> None:
+    """A webhook tells that the shopper has approved again, with another card."""
+    order = approved(paypal)
+    over = due(order, state=state, amount=money(2500))
+    assert isinstance(await peer.gateway.lookup(over), Declined)
+    assert isinstance(await peer.gateway.lookup(replace(over, amount=money(1999))), Declined)
+    assert isinstance(await peer.gateway.charge(due(order), {"order_id": order}), Approved)
+    assert code(await peer.gateway.lookup(over)) == "amount_mismatch"
+    assert moved(paypal) == [("charge", "19.99", "COMPLETED")]
+
+
 async def test_nothing_that_was_begun_is_nothing_to_charge(
     peer: PayPalPeer, paypal: FakePayPal
 ) -> None:

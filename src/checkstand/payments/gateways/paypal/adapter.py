@@ -29,6 +29,7 @@ from checkstand.payments.model import (
     Approved,
     Attempt,
     AttemptState,
+    Declined,
     Funds,
     Outcome,
     Refund,
@@ -111,14 +112,13 @@ class PayPalGateway:
         order = await self.orders.read(attempt.reference)
         if order is None:
             return unknown_order(attempt, attempt.reference)
+        if order.open and not attempt.state.live:
+            # It is over. The order may still pay by a later attempt, so it is left as it is.
+            over = attempt.funds is None
+            return _not_finished(order.id) if over else Unknown("an open order", order.id)
         given_up = order.status == "APPROVED" and not self._finishes(attempt)
-        if given_up and attempt.funds is None and self.orders.fits(attempt, order):
-            nothing = declines.refused(
-                "not_finished",
-                "The payment was not finished. Nothing was charged; please start again.",
-                paypal_order_id=order.id,
-            )
-            return await self.orders.closed(attempt, order, nothing)
+        if given_up and self.orders.fits(attempt, order):
+            return await self.orders.closed(attempt, order, _not_finished(order.id))
         return await self.orders.finish(attempt, order)
 
     def _finishes(self, attempt: Attempt) -> bool:
@@ -181,6 +181,14 @@ class PayPalGateway:
                 "configuration_error",
                 "PayPal payments do not work in this shop right now. Please pay in another way.",
             )
+
+
+def _not_finished(order_id: str) -> Declined:
+    return declines.refused(
+        "not_finished",
+        "The payment was not finished. Nothing was charged; please start again.",
+        paypal_order_id=order_id,
+    )
 
 
 def gateway(

@@ -132,9 +132,10 @@ class Orders:
     async def _misfit(self, attempt: Attempt, order: PayPalOrder, wrong: Declined) -> Outcome:
         if order.open:
             return await self.refused(attempt, order, wrong)
-        if order.custom_id == attempt.binding and order.custom_id and attempt.funds is None:
+        if order.custom_id == attempt.binding and order.custom_id and attempt.state.live:
             # Paid for this very cart, but not what is due: the shopper gets it back. What belongs
             # to another cart, or to no cart of ours, is never touched: it may have been delivered.
+            # Nor what comes back to an attempt that is over: a later one may have used it.
             return await moved(self._undone(attempt, order, wrong), order.id)
         _log.error("attempt %s came with a PayPal payment that is not its own", attempt.id)
         return wrong
@@ -148,6 +149,14 @@ class Orders:
 
     async def closed(self, attempt: Attempt, order: PayPalOrder, then: Declined) -> Outcome:
         """`then` once the order can surely not be captured any more; else what became of it."""
+        left = await self.close(attempt, order)
+        if left is None:
+            return then
+        return left if isinstance(left, Unknown) else await self.finish(attempt, left)
+
+    async def close(self, attempt: Attempt, order: PayPalOrder) -> PayPalOrder | Unknown | None:
+        """None: it is closed. The order itself when it is not open any more, because it was paid;
+        Unknown when PayPal does not let it be closed."""
         flipped = "AUTHORIZE" if order.intent == "CAPTURE" else "CAPTURE"
         unit = f"/purchase_units/@reference_id=='{order.unit}'/custom_id"
         answer = await self.api.patch(
@@ -159,11 +168,11 @@ class Orders:
         )
         now = await self.read(order.id)
         if now is None or now.status == "VOIDED":
-            return then
+            return None
         if not now.open:
-            return await self.finish(attempt, now)
+            return now
         if answer.done and now.custom_id == CLOSED and now.intent == flipped:
-            return then
+            return None
         complain("close the order", attempt.id, answer)
         return Unknown(f"the order cannot be closed: {answer.issue}", order.id)
 

@@ -34,12 +34,15 @@ class Returns:
         order = await self.orders.read(attempt.reference)
         if order is None or order.custom_id == CLOSED:
             return returned
-        if not self.orders.fits(attempt, order):
-            # Whoever it belongs to, it is not ours to stop; and we never take it.
+        # Without a binding it is what a context has prepared, and surely ours. Else, whoever it
+        # belongs to, it is not ours to stop; and we never take it.
+        if attempt.binding and not self.orders.fits(attempt, order):
             return returned
         if order.open:
-            closed = await self.orders.closed(attempt, order, Declined(""))
-            return returned if isinstance(closed, Declined) else _too_late(closed)
+            left = await self.orders.close(attempt, order)
+            if not isinstance(left, PayPalOrder):
+                return left or returned
+            order = left
         outcome = paid(order, attempt)
         if isinstance(outcome, Approved) and outcome.funds is Funds.AUTHORISED:
             return await self._let_go(attempt, order)
@@ -96,7 +99,7 @@ def _too_late(outcome: Outcome) -> Outcome:
     """The answer to a void of what is paid; Unknown while it is not known whether it is."""
     if isinstance(outcome, Approved):
         return declines.refused("too_late", "The money was taken already.")
-    return outcome if isinstance(outcome, Unknown) else Unknown("the order is open again")
+    return outcome
 
 
 def _refundable(order: PayPalOrder, amount: Money) -> Movement | None:

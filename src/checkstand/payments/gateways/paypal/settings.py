@@ -38,18 +38,17 @@ def complaints(
     """See Gateway.complaints. Sandbox and live credentials look alike: only PayPal can tell."""
     found = []
     for name, value in (("client_id", client_id), ("client_secret", client_secret)):
-        key = f"gateways.paypal.{name}"
         if not value:
-            found.append(f"{key} is empty: take it from your app at developer.paypal.com.")
+            found.append(f"{name} is empty: take it from your app at developer.paypal.com.")
         elif value.startswith(_NOT_PAYPALS):
-            found.append(f"{key} is another provider's key: take it from your PayPal app.")
+            found.append(f"{name} is another provider's key: take it from your PayPal app.")
         elif len(value.split()) != 1 or value != value.strip() or "@" in value:
-            found.append(f"{key} is no REST credential: take it from your app, not your account.")
+            found.append(f"{name} is no REST credential: take it from your app, not your account.")
     if client_id and client_id == client_secret:
-        found.append("gateways.paypal.client_secret is the client id: put the app's secret there.")
+        found.append("client_secret is the client id: put the app's secret there.")
     if webhook_id.startswith(("http:", "https:", "WH-")):
         found.append(
-            "gateways.paypal.webhook_id must be the id that the dashboard shows beside the "
+            "webhook_id must be the id that the dashboard shows beside the "
             "webhook, not its address nor an event's id."
         )
     return found + _about_address(environment, api_base)
@@ -61,11 +60,10 @@ def _about_address(environment: str, api_base: str) -> list[str]:
     there = urlsplit(api_base)
     host = there.hostname or ""
     if there.scheme != "https" and host not in _LOOPBACK:
-        return ["gateways.paypal.api_base must be https: leave it empty for PayPal itself."]
+        return ["api_base must be https: leave it empty for PayPal itself."]
     other = "sandbox" if environment == "live" else "live"
     if host == _HOSTS[other]:
         return [
-            f"gateways.paypal.api_base is PayPal's {other}, gateways.paypal.environment says "
-            f"{environment}: leave api_base empty."
+            f"api_base is PayPal's {other}, environment says {environment}: leave api_base empty."
         ]
     return []
