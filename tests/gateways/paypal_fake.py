@@ -28,6 +28,7 @@ CLIENT_ID = "AbCdEfGhIjKlMnOpQrStUvWxYz-fake-client"
 CLIENT_SECRET = "EsEcReTsEcReTsEcReTsEcReTsEcReT-fake"
 WEBHOOK_ID = "0EH40505U7160970P"
 PAYER = "QYR5Z8XDVJNXQ"
+PAYPAL = "paypal.com"
 _CURRENCIES = set(
     """AUD BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS JPY MXN MYR NOK NZD PHP PLN SEK SGD THB
     TWD USD""".split()
@@ -291,7 +292,7 @@ class FakePayPal:
 
     @staticmethod
     def _page(name: str) -> str:
-        return f"https://www.sandbox.paypal.com/checkoutnow?token={name}"
+        return f"https://www.sandbox.{PAYPAL}/checkoutnow?token={name}"
 
     def _patch(self, name: str, changes: list[dict[str, Any]]) -> tuple[int, Any]:
         order = self._order(name)
@@ -364,7 +365,7 @@ class FakePayPal:
     def _movement(self, entry: Money) -> dict[str, Any]:
         whole = entry.currency in _WHOLE
         kind = {"charge": "captures", "reservation": "authorizations", "refund": "refunds"}
-        up = {"rel": "up", "href": f"https://api-m.paypal.com/v2/payments/captures/{entry.of}"}
+        up = {"rel": "up", "href": f"https://api-m.{PAYPAL}/v2/payments/captures/{entry.of}"}
         found = {
             "id": entry.id,
             "status": entry.status,
@@ -452,7 +453,7 @@ class FakePayPal:
         headers = {
             "paypal-transmission-id": f"{secrets.token_hex(4)}-8046-11e6-8103-6b62a8a99ac4",
             "paypal-transmission-time": sent,
-            "paypal-cert-url": "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-360caa",
+            "paypal-cert-url": f"https://api.sandbox.{PAYPAL}/v1/notifications/certs/CERT-360caa",
             "paypal-auth-algo": "SHA256withRSA",
         }
         return {**headers, "paypal-transmission-sig": self._signature(raw, headers, WEBHOOK_ID)}

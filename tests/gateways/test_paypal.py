@@ -29,7 +29,7 @@ from checkstand.testing import makers
 from checkstand.testing.makers import money
 from checkstand.testing.peer import Fault
 from tests.gateways import paypal_fake
-from tests.gateways.paypal_fake import FakePayPal
+from tests.gateways.paypal_fake import PAYPAL, FakePayPal
 from tests.gateways.paypal_peer import PayPalPeer, connected, playing
 
 
@@ -739,11 +739,11 @@ async def test_the_body_goes_back_byte_for_byte(peer: PayPalPeer, paypal: FakePa
 @pytest.mark.parametrize(
     "url",
     [
-        "http://api.paypal.com/v1/notifications/certs/CERT-1",
-        "https://paypal.com.evil.example/certs/CERT-1",
-        "https://evilpaypal.com/certs/CERT-1",
-        "https://api.paypal.com@evil.example/certs/CERT-1",
-        "https://api.paypal.com:8443/certs/CERT-1",
+        f"http://api.{PAYPAL}/v1/notifications/certs/CERT-1",
+        f"https://{PAYPAL}.evil.example/certs/CERT-1",
+        f"https://evil{PAYPAL}/certs/CERT-1",
+        f"https://api.{PAYPAL}@evil.example/certs/CERT-1",
+        f"https://api.{PAYPAL}:8443/certs/CERT-1",
         "https://evil.example/?api.paypal.com",
         "https://[::1/certs",
         "file:///etc/passwd",
@@ -809,9 +809,9 @@ async def test_webhooks_wait_for_paypal_and_need_an_id(paypal: FakePayPal) -> No
         ({"client_secret": "two words"}, "no REST credential"),
         ({"client_secret": "AbCdEf"}, "is the client id"),
         ({"webhook_id": "https://shop.example/webhooks"}, "webhook_id"),
-        ({"api_base": "http://api-m.paypal.com"}, "https"),
-        ({"api_base": "https://api-m.paypal.com"}, "environment says sandbox"),
-        ({"environment": "live", "api_base": "https://api-m.sandbox.paypal.com"}, "says live"),
+        ({"api_base": f"http://api-m.{PAYPAL}"}, "https"),
+        ({"api_base": f"https://api-m.{PAYPAL}"}, "environment says sandbox"),
+        ({"environment": "live", "api_base": f"https://api-m.sandbox.{PAYPAL}"}, "says live"),
     ],
 )
 def test_wrong_settings_are_named(changes: dict[str, str], word: str) -> None:
@@ -833,6 +833,6 @@ async def test_the_shop_is_told_apart_from_a_test(paypal: FakePayPal) -> None:
     live = connected(paypal, environment="live", client_secret="")
     assert (sandbox.description.title, sandbox.description.test_mode) == ("Pay by PayPal", True)
     assert (live.description.test_mode, live.description.is_connected) == (False, False)
-    assert live.orders.approve_page == "https://www.paypal.com/checkoutnow?token="
+    assert live.orders.approve_page == f"https://www.{PAYPAL}/checkoutnow?token="
     await sandbox.close()
     await live.close()

@@ -14,8 +14,7 @@ from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
 from checkstand.payments.gateways.paypal import amounts, declines, sent, settings
 from checkstand.payments.gateways.paypal.client import (
-    LIVE,
-    SANDBOX,
+    HOSTS,
     CredentialsRefused,
     NoAnswer,
     PayPalApi,
@@ -207,7 +206,7 @@ def gateway(
 ) -> PayPalGateway:
     """The gateway of a shop's PayPal account. `timeout`: seconds for each of its methods."""
     live = environment == "live"
-    address = api_base.rstrip("/") or (LIVE if live else SANDBOX)
+    address = api_base.rstrip("/") or f"https://{HOSTS[environment]}"
     client = new_client(timeout * _OWN_TIME)
     api = PayPalApi(address, client_id, client_secret, house.clock, client)
     page = f"https://www.{'' if live else 'sandbox.'}paypal.com/checkoutnow?token="

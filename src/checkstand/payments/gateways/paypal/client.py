@@ -22,8 +22,7 @@ from checkstand.kit.clock import Clock
 
 _log = logging.getLogger(__name__)
 
-LIVE = "https://api-m.paypal.com"
-SANDBOX = "https://api-m.sandbox.paypal.com"
+HOSTS = {"live": "api-m.paypal.com", "sandbox": "api-m.sandbox.paypal.com"}
 _EARLY = timedelta(seconds=60)
 """How long before its end a token is not used any more."""
 _LONGEST_KEY = 100  # PayPal takes 108 characters

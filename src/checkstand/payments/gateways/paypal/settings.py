@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from checkstand.payments.gateway import Description
+from checkstand.payments.gateways.paypal.client import HOSTS
 
-_HOSTS = {"live": "api-m.paypal.com", "sandbox": "api-m.sandbox.paypal.com"}
 _NOT_PAYPALS = ("pk_", "sk_", "rk_", "whsec_", "sandbox-sq", "sq0")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -62,7 +62,7 @@ def _about_address(environment: str, api_base: str) -> list[str]:
     if there.scheme != "https" and host not in _LOOPBACK:
         return ["api_base must be https: leave it empty for PayPal itself."]
     other = "sandbox" if environment == "live" else "live"
-    if host == _HOSTS[other]:
+    if host == HOSTS[other]:
         return [
             f"api_base is PayPal's {other}, environment says {environment}: leave api_base empty."
         ]
