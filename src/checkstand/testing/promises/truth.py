@@ -159,15 +159,19 @@ class Outages:
 
     @pytest.mark.parametrize("status", [400, 401, 403, 405, 429, 500, 502, 503, 200])
     async def test_what_is_not_understood_is_never_a_decline(self, peer: Peer, status: int) -> None:
-        attempt = await paid(peer)
+        due = await bill(peer, Wish.APPROVE)
+        outcome = await charge(peer, due)
+        assert isinstance(outcome, Approved), outcome
+        attempt = makers.approved(due.attempt, outcome)
         gateway, refundable = peer.gateway, "refunds" in peer.gateway.description.supports
         refund = makers.refund(attempt, 700, repeated=True)
         if refundable:
             assert isinstance(await gateway.refund(refund), Approved)
         self.answer_all(peer, status)
+        forgotten = replace(due.attempt, repeated=True)
         known = await asked(gateway, gateway.lookup(attempt))
-        lost = await asked(gateway, gateway.lookup(replace(attempt, reference="", funds=None)))
-        again = await asked(gateway, gateway.charge(replace(attempt, funds=None), {}))
+        lost = await asked(gateway, gateway.lookup(forgotten))
+        again = await asked(gateway, gateway.charge(forgotten, due.payment))
         for outcome in (known, lost, again):
             assert not isinstance(outcome, Declined), f"paid, and yet {outcome}"
         if refundable:
