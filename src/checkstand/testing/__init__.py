@@ -2,3 +2,8 @@
 
 Needs pytest and pytest-asyncio, which the server itself does not.
 """
+
+import pytest
+
+# Before they are imported: so that a failed assertion shows both of its sides.
+pytest.register_assert_rewrite("checkstand.testing.promises", "checkstand.testing.suite")
