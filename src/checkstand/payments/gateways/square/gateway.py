@@ -11,6 +11,7 @@ which needs the payment's id, takes. Then:
   case it is there unlisted, and is declined. Should its request arrive later still, it can only
   reserve: nobody completes it, the webhook about it makes `lookup` cancel it, and if there are no
   webhooks Square lets go of it after a day.
+  What this process itself still has in hand is stopped by `given_up`.
 - While the client's payment data is at hand, the same request under the same key is asked again:
   Square answers with the first payment.
 """
@@ -27,6 +28,7 @@ from typing import Any
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
+from checkstand.payments.gateways.given_up import GivenUp
 from checkstand.payments.gateways.payment_data import Unusable
 from checkstand.payments.gateways.square import orders, refunds
 from checkstand.payments.gateways.square.account import Account
@@ -107,6 +109,7 @@ class SquareGateway:
     clock: Clock
     api: Api = field(repr=False)
     webhooks: Webhooks = field(repr=False)
+    given_up: GivenUp = field(default_factory=GivenUp, repr=False)
 
     async def context(self, due: Due) -> Context:
         """Square needs nothing prepared: the payment begins when it is charged."""
@@ -158,6 +161,8 @@ class SquareGateway:
                 "This way of paying does not take the currency of the order.",
                 f"Square takes {', '.join(sorted(CURRENCIES))}.",
             )
+        if attempt.id in self.given_up:
+            return plain("not_received", _GONE)
         asked_before = _asked_before(attempt)
         if asked_before:
             known = _best(await self._seen(attempt))
@@ -190,6 +195,10 @@ class SquareGateway:
             return self._verification(attempt, Seen.of(raw).id if raw else "")
         return declined(problems)
 
+    def _is_over(self, attempt: Attempt) -> bool:
+        closed = attempt.state in (AttemptState.DECLINED, AttemptState.VOID)
+        return closed or attempt.id in self.given_up
+
     def _verification(self, attempt: Attempt, reference: str) -> Outcome:
         """The browser tokenises again with these details, Square's script asks the bank, and the
         shopper sends the new token. One such round: a second refusal is a decline."""
@@ -212,7 +221,7 @@ class SquareGateway:
         match seen.status:
             case "COMPLETED":
                 return Approved(Funds.CAPTURED, seen.id)
-            case "APPROVED" if attempt.state in (AttemptState.DECLINED, AttemptState.VOID):
+            case "APPROVED" if self._is_over(attempt):
                 # It came after the attempt was given up: it must not stay.
                 left = await self._cancelled(seen.id)
                 if left.status == "COMPLETED":  # by hand, in Square's dashboard
@@ -254,6 +263,7 @@ class SquareGateway:
             return Unknown("not listed, which may only be too early", attempt.reference)
         if not await self._cancelled_by_key(attempt):
             return Unknown("not listed, and not cancelled either", attempt.reference)
+        self.given_up.add(attempt.id)
         return plain("not_received", _GONE)
 
     def _may_be_outdated(self, attempt: Attempt, best: Seen) -> bool:
@@ -359,6 +369,7 @@ class SquareGateway:
             return Unknown(f"the payment is still {seen.status}", seen.id)
         if (seen is None or seen.status == "FAILED") and not await self._cancelled_by_key(attempt):
             return Unknown("not listed, and not cancelled either", attempt.reference)
+        self.given_up.add(attempt.id)
         return Approved(Funds.RETURNED, seen.id if seen else "")
 
     async def _refund(self, refund: Refund) -> Outcome:
