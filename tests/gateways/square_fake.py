@@ -180,7 +180,7 @@ class FakeSquare:
                 raise Refused(401, "UNAUTHORIZED", "AUTHENTICATION_ERROR")
             if "square-version" not in call.headers:
                 raise invalid("BAD_REQUEST")
-            if self.limited:
+            if self.limited and call.method == "POST":
                 raise Refused(429, "RATE_LIMITED", "RATE_LIMIT_ERROR")
             body = json.loads(call.body) if call.body else {}
             if body:

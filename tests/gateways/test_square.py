@@ -315,6 +315,7 @@ async def test_a_retry_that_is_turned_away_is_no_decline(
     made = attempt()
     assert isinstance(await shop.charge(made, payment), Unknown)
     square.limited = True
+    square.listed_after = timedelta(hours=1)
     assert isinstance(await shop.charge(replace(made, repeated=True), payment), Unknown)
     square.limited = False
     square.access_token = "EAAA-another"
