@@ -11,13 +11,14 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, problems
-from checkstand.http.cocart.preview import checkout
+from checkstand.http import describe, hooks, problems
+from checkstand.http.admin import payments as admin_payments
+from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
-from checkstand.wiring import open_shop
+from checkstand.wiring import Shop, open_shop
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -27,8 +28,11 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_shop(settings, **open_with) as shop:
+        def use(shop: Shop) -> None:
             app.state.shop = shop
+
+        async with open_shop(settings, on_reload=use, **open_with) as shop:
+            use(shop)
             # What is here now stays: looking through it again and again would only take time.
             gc.collect()
             gc.freeze()
@@ -49,7 +53,15 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    for router in (checkout.router, cart.router, items.router, pages.router):
+    for router in (
+        checkout.router,
+        cart.router,
+        items.router,
+        payments.router,
+        hooks.router,
+        pages.router,
+        admin_payments.router,
+    ):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app
@@ -64,4 +76,4 @@ def from_environment() -> FastAPI:
     access.handlers.clear()
     access.propagate = False
     access.disabled = True
-    return create_app(settings)
+    return create_app(settings, reread=load)

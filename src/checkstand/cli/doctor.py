@@ -13,11 +13,13 @@ import click
 from checkstand.access import store as access
 from checkstand.cli.session import configured
 from checkstand.errors import CheckstandError, ConfigurationError
+from checkstand.kit.clock import SystemClock
+from checkstand.payments.gateway import House
 from checkstand.settings import Settings
 from checkstand.storage import migrate
 from checkstand.storage.database import Connection, Database, PoolOptions
 from checkstand.tax import store as tax
-from checkstand.wiring import gateways_of
+from checkstand.wiring.gateways import gateways_of
 
 _OLDEST_POSTGRES = 140000
 _MOST_SKEW = 2.0
@@ -120,7 +122,11 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
 
 
 def _gateways(settings: Settings) -> Finding:
-    names = [name for name in gateways_of(settings) if name]
+    try:
+        house = House(SystemClock(), settings.server.base_url)
+        names = [name for name in gateways_of(settings, house) if name]
+    except ConfigurationError as error:
+        return Finding(f"gateways: {error}", "Mend it in the settings: the shop does not start.")
     if names:
         return Finding(f"gateways: {', '.join(names)}")
     return Finding(

@@ -78,6 +78,8 @@ class Attempt:
     """Minor units that were given back, refunds under way included."""
     looks: int = 0
     """How often the worker has asked the provider about it."""
+    next_look_at: datetime | None = None
+    """When the worker asks next; None when nobody needs to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,16 +46,13 @@ class Peer(Protocol):
     the suite. `secrets` has none that passes.
     """
 
-    @property
-    def gateway(self) -> Gateway:
-        """The gateway under test, connected to this provider."""
+    gateway: Gateway
+    """The gateway under test, connected to this provider."""
 
-    @property
-    def wishes(self) -> frozenset[Wish]:
-        """What this provider can play."""
+    wishes: frozenset[Wish]
+    """What this provider can play."""
 
-    @property
-    def faults(self) -> frozenset[Fault]: ...
+    faults: frozenset[Fault]
 
     async def payment(self, wish: Wish, amount: Money, binding: str) -> Mapping[str, Any]:
         """Payment data as a storefront would send it. For BROWSER, the payment is at the provider

@@ -16,6 +16,9 @@ CREATE INDEX payment_attempts_reference ON payment_attempts (gateway, reference)
 -- Attempts of the version before that are still live.
 UPDATE payment_attempts SET next_look_at = lease_until WHERE state IN ('open', 'unknown', 'needs_action');
 
+-- An edit of a cart whose payment waits for the shopper calls that payment off.
+ALTER TABLE carts ADD COLUMN awaits_action boolean NOT NULL DEFAULT false;
+
 -- A payment at a provider pays for one order only.
 CREATE TABLE provider_payments (
     gateway text NOT NULL,
