@@ -42,7 +42,7 @@ class Account:
     def complaints(self) -> list[str]:
         """What is missing, of the wrong kind, or of the other environment; no value is repeated."""
         found = [
-            f"gateways.square.{name} is not set; copy it from Square's developer console."
+            f"{name} is not set; copy it from Square's developer console."
             for name, value in (
                 ("access_token", self.access_token),
                 ("application_id", self.application_id),
@@ -55,16 +55,14 @@ class Account:
     def _of_the_wrong_kind(self) -> list[str]:
         found = []
         if "sq0csp-" in self.access_token or "sq0csb-" in self.access_token:
-            found.append(
-                "gateways.square.access_token is an application secret; use the access token."
-            )
+            found.append("access_token is an application secret; use the access token.")
         elif "sq0id" in self.access_token:
-            found.append("gateways.square.access_token is an application id; use the access token.")
+            found.append("access_token is an application id; use the access token.")
         if self.application_id.startswith(("EAAA", "sq0atp-", "sandbox-sq0atb-")) or any(
             kind in self.application_id for kind in ("sq0csp-", "sq0csb-")
         ):
             found.append(
-                "gateways.square.application_id is a secret, and storefronts are shown it; use "
+                "application_id is a secret, and storefronts are shown it; use "
                 "the application id (sq0idp-… or sandbox-sq0idb-…), and replace that secret."
             )
         return found
@@ -79,12 +77,11 @@ class Account:
             of_live = value.startswith(("sq0idp-", "sq0atp-"))
             if self.environment == "live" and of_sandbox:
                 found.append(
-                    f'gateways.square.{name} is of the sandbox, but environment is "live"; use the '
-                    "production one."
+                    f'{name} is of the sandbox, but environment is "live"; use the production one.'
                 )
             if self.environment == "sandbox" and of_live:
                 found.append(
-                    f'gateways.square.{name} is of production, but environment is "sandbox"; use '
+                    f'{name} is of production, but environment is "sandbox"; use '
                     "the sandbox one, or go live."
                 )
         return found
