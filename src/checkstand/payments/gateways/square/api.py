@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx2
 
+from checkstand.payments.gateways.trust import trusted
+
 _log = logging.getLogger(__name__)
 
 VERSION = "2025-01-23"
@@ -139,6 +141,7 @@ class Api:
             headers={"Authorization": f"Bearer {access_token}", "Square-Version": VERSION},
             timeout=httpx2.Timeout(limit),
             follow_redirects=False,
+            verify=trusted(),
         )
 
     async def ask(

@@ -28,8 +28,8 @@ from typing import Any
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
-from checkstand.payments.gateways.given_up import GivenUp
 from checkstand.payments.gateways.payment_data import Unusable
+from checkstand.payments.gateways.remembered import Remembered
 from checkstand.payments.gateways.square import orders, refunds
 from checkstand.payments.gateways.square.account import Account
 from checkstand.payments.gateways.square.api import (
@@ -109,7 +109,7 @@ class SquareGateway:
     clock: Clock
     api: Api = field(repr=False)
     webhooks: Webhooks = field(repr=False)
-    given_up: GivenUp = field(default_factory=GivenUp, repr=False)
+    given_up: Remembered = field(default_factory=Remembered, repr=False)
 
     async def context(self, due: Due) -> Context:
         """Square needs nothing prepared: the payment begins when it is charged."""
