@@ -107,7 +107,8 @@ def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-d
         assert run("db", "status").exit_code == 1
         assert "db upgrade" in run("doctor").output
     finally:
-        asyncio.run(execute(empty, "UPDATE alembic_version SET version_num = '0001'"))
+        head = migrate.head()
+        asyncio.run(execute(empty, f"UPDATE alembic_version SET version_num = '{head}'"))
 
 
 @pytest.mark.parametrize(
