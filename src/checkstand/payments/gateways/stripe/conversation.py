@@ -88,16 +88,25 @@ class Conversation:
     async def void(self) -> Outcome:
         reference = self.attempt.reference
         intent = await (self._named(reference) if reference else self.begun(first=False))
-        if intent.attempt_id != self.attempt.id and not self._bound(intent):
-            return Approved(Funds.RETURNED)  # somebody else's: nothing of this attempt is there
+        if self._anothers(intent):
+            return Approved(Funds.RETURNED)  # nothing of this attempt is there
         intent = await self._cancelled(intent)
         match intent.status:
             case "canceled":
+                return Approved(Funds.RETURNED, intent.id)
+            case "succeeded" if intent.returned >= intent.amount:
                 return Approved(Funds.RETURNED, intent.id)
             case "succeeded":
                 return declines.refused("already_captured", "The money was taken already.")
             case _:
                 return Unknown(f"not cancelled: {intent.status}"[:100], intent.id)
+
+    def _anothers(self, intent: Intent) -> bool:
+        """Whether the intent is another cart's or another attempt's. What was prepared for a cart
+        and never ordered is called off without its binding."""
+        if intent.attempt_id:
+            return intent.attempt_id != self.attempt.id
+        return bool(self.attempt.binding) and not self._bound(intent)
 
     async def begun(self, *, first: bool) -> Intent:
         """The intent that the attempt begins with: made now, or before by a request whose answer
@@ -147,7 +156,7 @@ class Conversation:
             if error.http_status != 404:
                 raise
             text = "Stripe does not know this payment. Ask for a new payment context."
-            raise Over(declines.refused("payment_not_found", text)) from None
+            raise Over(declines.refused("not_found", text)) from None
 
     async def _claimed(self, intent: Intent) -> Intent:
         """The browser's payment, from now on this attempt's. Over when it was made for another
