@@ -118,6 +118,10 @@ async def test_ordered_before_the_browser_has_paid_it_never_can(
     assert outcome.gateway_error["code"] == "payment_incomplete"
     assert await browser.confirm(context.fields, await browser.method()) == 400
     assert await peer.charged(attempt.id) == []
+    again = makers.attempt("stripe", binding=attempt.binding, reference=context.reference)
+    over = await peer.gateway.charge(again, sent(context))
+    assert isinstance(over, Declined)
+    assert over.gateway_error["code"] == "payment_cancelled"
 
 
 async def test_a_card_that_was_declined_in_the_browser(peer: StripePeer, browser: Browser) -> None:

@@ -164,14 +164,15 @@ class Conversation:
         if not self._bound(intent):
             text = "This payment was not prepared for this cart. Ask for a new payment context."
             raise Over(declines.refused("payment_mismatch", text))
+        if intent.status == "canceled":
+            text = "This payment was called off. Ask for a new payment context."
+            raise Over(declines.refused("payment_cancelled", text))
         if intent.attempt_id:
             text = "This payment belongs to another order. Ask for a new payment context."
             raise Over(declines.refused("payment_already_used", text))
         if intent.returned:
             text = "This payment was given back. Ask for a new payment context."
             raise Over(declines.refused("payment_returned", text))
-        if intent.status == "canceled":
-            return intent  # there is nothing to claim
         claim = {ATTEMPT: self.attempt.id, ORDER: str(self.attempt.order_id)}
         return await self.api.update(intent.id, {"metadata": claim})
 
