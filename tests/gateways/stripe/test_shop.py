@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import uvicorn
 
 from checkstand.payments.model import NeedsAction
 from checkstand.storage.database import Database
@@ -211,3 +218,49 @@ async def test_money_goes_back(shopper: Storefront, peer: StripePeer) -> None:
         assert answer.status_code in (200, 201), answer.text
     charged, returned = await money(peer, shopper)
     assert (charged, sorted(returned)) == ([2500], [1000, 1500])
+
+
+async def test_the_guides_python_buys(shopper: Storefront, peer: StripePeer) -> None:
+    """The very text of the guide, against this shop at an address of its own."""
+    guide = Path(__file__).parents[3] / "docs/howto/pay-with-stripe.md"
+    (example,) = re.findall(r"^```python\n(.*?)^```", guide.read_text(), re.S | re.M)
+    [(mug,)] = await sql(shopper, "SELECT id FROM products")
+    async with listening(shopper) as url:
+        for method, said in (
+            ("pm_card_visa", r"pay by Card\norder \d+ success\n"),
+            ("pm_unheard_of", r"pay by Card\n.*'payment_method_unknown'.*\n"),
+        ):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                example,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env={
+                    "CHECKSTAND_URL": url,
+                    "CHECKSTAND_KEY": shopper.keys["consumer_key"],
+                    "CHECKSTAND_SECRET": shopper.keys["consumer_secret"],
+                    "PRODUCT": str(mug),
+                    "STRIPE_METHOD": method,
+                },
+            )
+            printed, _ = await asyncio.wait_for(process.communicate(), 60)
+            assert re.fullmatch(said, printed.decode()), printed.decode()
+    assert await money(peer, shopper) == ([1500], [])
+
+
+@asynccontextmanager
+async def listening(shopper: Storefront) -> AsyncIterator[str]:
+    """The shop on a free port of 127.0.0.1."""
+    transport = shopper.http._transport
+    assert isinstance(transport, httpx2.ASGITransport)
+    options = uvicorn.Config(transport.app, port=0, lifespan="off", log_level="error")
+    server = uvicorn.Server(options)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving

@@ -247,7 +247,7 @@ class Conversation:
 
     def _unusable(self, error: stripe.StripeError) -> Declined:
         """Why a confirmation was refused; only of use if the intent was not paid otherwise."""
-        if str(detail(error).get("param") or "").startswith("payment_method"):
+        if str(detail(error).get("param") or "").startswith(("payment_method", "customer")):
             return declines.refused("payment_method_unknown", WHAT_TO_SEND)
         _log.error("Stripe refused to confirm %s: %s", self.attempt.id, named(error))
         return declines.misconfigured()
