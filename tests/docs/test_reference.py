@@ -331,6 +331,8 @@ OUR_HOSTS = re.compile(
     r"|(?:.*\.)?example\.(?:com|org|net)"
     # Where storefronts get Stripe's script, and operators their keys.
     r"|(?:js|dashboard)\.stripe\.com"
+    # Where gateways ask, and where storefronts get the provider's script.
+    r"|(?:.*\.)?(?:squareup|squareupsandbox|squarecdn)\.com|(?:js|jstest|api|apitest)\.authorize\.net"
 )
 
 
