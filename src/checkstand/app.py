@@ -17,7 +17,7 @@ from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
-from checkstand.ui import pages
+from checkstand.ui import pages, sandbox
 from checkstand.wiring import Shop, open_shop
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -30,6 +30,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         def use(shop: Shop) -> None:
             app.state.shop = shop
+            app.state.sandbox = shop.payments.gateways.get("sandbox")
 
         async with open_shop(settings, on_reload=use, **open_with) as shop:
             use(shop)
@@ -60,6 +61,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         payments.router,
         hooks.router,
         pages.router,
+        sandbox.router,
         admin_payments.router,
     ):
         app.router.routes.extend(router.routes)
@@ -67,10 +69,17 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     return app
 
 
+def set_up_logging(settings: Settings) -> None:
+    """As the settings say. Libraries that log addresses which they ask are kept quieter."""
+    for name in ("alembic", "httpx2", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+
+
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    set_up_logging(settings)
     # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()

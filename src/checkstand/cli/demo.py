@@ -229,7 +229,10 @@ def _serve(
     settings: Settings, listener: socket.socket, announce: Callable[[], None], stop: _Stop
 ) -> None:
     options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
-    server = _Server(uvicorn.Config(create_app(settings), **options), announce, stop)
+    app = create_app(
+        settings, reread=lambda: demo_settings(settings.database.url, settings.server.base_url)
+    )
+    server = _Server(uvicorn.Config(app, **options), announce, stop)
     stop.check()
     try:
         server.run(sockets=[listener])

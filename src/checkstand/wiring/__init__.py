@@ -194,7 +194,7 @@ def build(
     """The parts of a shop, put together. `before`: the shop that it takes the place of."""
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
-    payments = Payments({**gateways_of(settings, house), **more_gateways})
+    payments = Payments({**gateways_of(settings, house, database), **more_gateways})
     charging = Charging(
         database=database,
         payments=payments,

@@ -2,29 +2,85 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any, cast
+
+from pydantic import SecretStr
 
 from checkstand.errors import ConfigurationError
 from checkstand.payments.gateway import Gateway, GatewayFactory, House
-from checkstand.payments.gateways import offline
+from checkstand.payments.gateways import offline, sandbox
+from checkstand.payments.sandbox_store import SandboxLedger
 from checkstand.payments.service import NOTHING_DUE
 from checkstand.settings import Settings
+from checkstand.settings.gateways import OfflineGatewaySettings
+from checkstand.storage.database import Database
 
+PROVIDERS = ("stripe", "paypal", "square", "authorizenet")
 ENTRY_POINTS = "checkstand.gateways"
 
 
-def gateways_of(settings: Settings, house: House) -> dict[str, Gateway]:
+def gateways_of(settings: Settings, house: House, database: Database | None) -> dict[str, Gateway]:
     """By id, in the order in which shoppers see them. ConfigurationError names what is wrong with
-    their settings and how to mend it."""
-    gateways = {**_offline(settings), **_third_party(settings, house)}
+    their settings and how to mend it. `database`: None for who only looks at them."""
+    gateways = {
+        **_sandbox(settings, house, database),
+        **_providers(settings, house),
+        **_offline(settings),
+        **_third_party(settings, house),
+    }
     wrong = [
         f"gateways.{name}: {complaint}"
         for name, gateway in gateways.items()
         for complaint in gateway.complaints()
     ]
+    live = [each.description.id for each in gateways.values() if _takes_real_money(each)]
+    if "sandbox" in gateways and live:
+        wrong.append(
+            f"gateways.sandbox is on, and so is {', '.join(live)} with live keys: anybody could "
+            "order without paying; switch the sandbox off, or use test keys"
+        )
     if wrong:
         raise ConfigurationError("; ".join(wrong))
     return gateways
+
+
+def _takes_real_money(gateway: Gateway) -> bool:
+    return not gateway.description.offline and not gateway.description.test_mode
+
+
+def _sandbox(settings: Settings, house: House, database: Database | None) -> dict[str, Gateway]:
+    chosen = settings.gateways.sandbox
+    if not chosen.enabled:
+        return {}
+    ledger = SandboxLedger(cast("Database", database))  # who only looks asks it nothing
+    timeout = settings.payments.timeout
+    return {
+        "sandbox": sandbox.gateway(**_values(chosen), ledger=ledger, house=house, timeout=timeout)
+    }
+
+
+def _providers(settings: Settings, house: House) -> dict[str, Gateway]:
+    """Those that ask a provider over the network. Each is loaded only where it is used."""
+    gateways: dict[str, Gateway] = {}
+    for name in PROVIDERS:
+        chosen = getattr(settings.gateways, name)
+        if chosen.enabled:
+            module = import_module(f"checkstand.payments.gateways.{name}")
+            gateways[name] = module.gateway(
+                **_values(chosen), house=house, timeout=settings.payments.timeout
+            )
+    return gateways
+
+
+def _values(section: OfflineGatewaySettings) -> dict[str, Any]:
+    """A gateway's settings as plain values, secrets unwrapped."""
+    return {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for key, value in section
+        if key != "enabled"
+    }
 
 
 def _offline(settings: Settings) -> dict[str, Gateway]:

@@ -142,7 +142,7 @@ class SandboxGateway:
             found = await self.ledger.capture(attempt.id, amount)
         if found is None or found.state != "approved":
             return _refused("nothing_reserved", "There is no reserved payment of this attempt.")
-        if found.captured != amount.minor:
+        if not found.captured or found.captured != amount.minor:
             return _refused("amount_too_large", "More, or another amount, was captured before.")
         return Approved(Funds.CAPTURED, found.id)
 
