@@ -97,6 +97,7 @@ class FakeSquare:
         self.bodies: list[dict[str, Any]] = []
         self.fault: tuple[Fault, str] | None = None
         self.garbage: bytes | None = None
+        self.only_status: int | None = None
         self.listed_after = timedelta(0)
         self.page = 100
         self.access_token = ACCESS_TOKEN
@@ -151,6 +152,8 @@ class FakeSquare:
 
     async def answer(self, call: Call) -> Reply:
         self.calls.append((call.method, call.path))
+        if self.only_status is not None:
+            return Reply(self.only_status, b"{}")
         fault = self._fault_of(call)
         if fault is Fault.LOST:
             raise HangUp

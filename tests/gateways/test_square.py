@@ -144,6 +144,9 @@ class SquarePeer(Peer):
     def fail_next(self, fault: Fault) -> None:
         self.square.fault = (fault, "")
 
+    def answer_all(self, status: int | None) -> None:
+        self.square.only_status = status
+
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         return self.square.event("payment.updated", self.square.of(attempt_id)[0])
 

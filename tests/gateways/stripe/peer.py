@@ -127,6 +127,9 @@ class StripePeer:
 
     def expect(self, attempt: Attempt) -> None: ...
 
+    def answer_all(self, status: int | None) -> None:
+        self.front.broken = None if status is None else ("", (status, {}))
+
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         return await self._signed(attempt_id, time.time())
 
