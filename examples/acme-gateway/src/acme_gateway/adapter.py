@@ -169,7 +169,7 @@ class AcmeGateway:
     def complaints(self) -> list[str]:
         keys = (self._secret_key.startswith("sk_test_"), self._publishable_key[:8] == "pk_test_")
         if keys[0] != keys[1]:
-            return ["gateways.more.acme: one key is for tests, the other is not; take a pair."]
+            return ["one key is for tests and the other is not: take a pair."]
         return []
 
     async def close(self) -> None:
