@@ -237,6 +237,31 @@ async def test_issues_are_declines(
     assert paypal.ledger == []
 
 
+async def test_after_an_issue_that_is_not_known_the_order_is_closed(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    """It may be said of one request while another one of the attempt is being carried out."""
+    order = approved(paypal, "SOMETHING_NEW")
+    assert isinstance(await peer.gateway.charge(due(order), {"order_id": order}), Declined)
+    assert paypal.orders[order]["units"][0]["custom_id"] == "checkstand-closed"
+    other = approved(paypal, "SOMETHING_NEW")
+
+    def overtaken(name: str) -> None:
+        paypal.orders[name]["instrument"] = "good"
+        paypal.take_in_browser(name)
+        paypal.orders[name].update(status="APPROVED", instrument="SOMETHING_NEW")
+
+    paypal.before_take = overtaken
+    shown = paypal._patch
+
+    def completed(name: str, changes: Any) -> Any:
+        paypal.orders[name]["status"] = "COMPLETED"
+        return shown(name, changes)
+
+    paypal._patch = completed  # type: ignore[method-assign]
+    assert isinstance(await peer.gateway.charge(due(other), {"order_id": other}), Approved)
+
+
 async def test_after_a_decline_the_shopper_can_choose_another_instrument(
     peer: PayPalPeer, paypal: FakePayPal
 ) -> None:
