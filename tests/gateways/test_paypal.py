@@ -419,6 +419,21 @@ async def test_a_capture_that_comes_too_late_takes_nothing(
     assert paypal.ledger == []
 
 
+async def test_a_decline_of_what_was_asked_for_before_closes_the_order(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    """The first capture is still on its way when the client comes again with another amount."""
+    order = approved(paypal)
+    paypal.hold_next = True
+    attempt = due(order)
+    assert isinstance(await peer.gateway.charge(attempt, {"order_id": order}), Unknown)
+    again = replace(attempt, repeated=True)
+    payment = {"order_id": order, "gross_amount": "5.00"}
+    assert code(await peer.gateway.charge(again, payment)) == "amount_mismatch"
+    assert paypal.release() == [422]
+    assert paypal.ledger == []
+
+
 async def test_what_cannot_be_closed_stays_unknown_until_paypal_has_forgotten_it(
     peer: PayPalPeer, paypal: FakePayPal
 ) -> None:
