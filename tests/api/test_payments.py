@@ -577,6 +577,48 @@ async def test_what_is_no_card_number_passes(
     assert (await shopper.process(payment_data={"token": value})).status_code == 200
 
 
+async def test_nothing_secret_is_kept(
+    shopper: Storefront, gateway: ScriptedGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tokens, client secrets and what a webhook says are in no table and no log."""
+    caplog.set_level(logging.DEBUG)
+
+    said_by_library = "sek_in_error"
+
+    async def broken() -> None:
+        raise RuntimeError(said_by_library)
+
+    action = NeedsAction("https://bank.example/3ds", "confirm", {"client_secret": "sek_1"}, "pi_1")
+    gateway.script = [
+        Declined("No.", {"code": "card_declined", "message": "sek_decline"}),
+        action,
+        broken,
+        Approved(Funds.CAPTURED, "pi_2"),
+    ]
+    gateway.looks = [action, Declined("Not completed.")]
+    for token in ("sek_tok_1", "sek_tok_2", "sek_tok_3"):
+        await shopper.process(payment_data={"token": token, "deep": {"token": token}})
+    await sql(
+        shopper, "UPDATE payment_attempts SET next_look_at = now(), lease_until = now() RETURNING 1"
+    )
+    await shopper.shop.worker.turn()
+    paid = await shopper.process(payment_data={"token": "sek_tok_4"})
+    assert paid.json()["payment_result"]["payment_status"] == "success", paid.text
+    await hook(shopper, {"id": "evt_1", "reference": "pi_2", "secret": "sek_hook"})
+    names = await sql(
+        shopper, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    )
+    kept = [await sql(shopper, f"SELECT to_jsonb(t)::text FROM {name} t") for (name,) in names]
+    assert "att_" in repr(kept)
+    assert "sek_" not in repr(kept)
+    said = "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("checkstand")
+    )
+    assert "sek_" not in said
+    for secret in shopper.keys.values():
+        assert secret not in repr(kept)
+
+
 # --- reload ------------------------------------------------------------------------------------
 
 

@@ -329,6 +329,10 @@ REGISTRIES = (
 OUR_HOSTS = re.compile(
     r"127(?:\.\d+){0,3}|localhost|\[?::1\]?|(?:.*\.)?(?:example|test|invalid)"
     r"|(?:.*\.)?example\.(?:com|org|net)"
+    # Where storefronts get Stripe's script, and operators their keys.
+    r"|(?:js|dashboard)\.stripe\.com"
+    # Where gateways ask, and where storefronts get the provider's script.
+    r"|(?:.*\.)?(?:squareup|squareupsandbox|squarecdn)\.com|(?:js|jstest|api|apitest)\.authorize\.net"
 )
 
 

@@ -94,6 +94,8 @@ class FakePayPal:
     held: list[Request] = field(default_factory=list)
     broken: bool = False
     """Answers everything with an HTML page and 200, as a wrong proxy does."""
+    only_status: int | None = None
+    """Answers everything with this status and an empty object."""
     patchable: bool = True
     minimal: bool = False
     """Ignores Prefer, and answers with id, status and links only."""
@@ -143,6 +145,8 @@ class FakePayPal:
     def _answered(self, request: Request) -> bytes | None:
         """The answer; None for none ever, b"" for a connection that is cut."""
         self.seen.append(request)
+        if self.only_status is not None:
+            return _http(self.only_status, {})
         if self.broken:
             return b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>Hi</html>"
         moves = request.method == "POST" and request.path.endswith(

@@ -119,6 +119,9 @@ class PayPalPeer:
     def fail_next(self, fault: Fault) -> None:
         self.paypal.faults.append(fault)
 
+    def answer_all(self, status: int | None) -> None:
+        self.paypal.only_status = status
+
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         raw = self.event(attempt_id)
         return raw, self.paypal.sign(raw)

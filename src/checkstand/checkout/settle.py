@@ -29,7 +29,7 @@ from checkstand.payments.model import (
     Refund,
     Unknown,
 )
-from checkstand.payments.store import attempts, refunds, tokens
+from checkstand.payments.store import attempts, contexts, refunds, tokens
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
@@ -60,6 +60,8 @@ async def settle(
     recorded = _recorded(attempt, outcome)
     if not await attempts.settle(connection, recorded, now, _next_look(recorded, now)):
         return await _settled_before(connection, order, attempt, outcome, now)
+    if recorded.reference and not recorded.state.live:
+        await contexts.forget(connection, recorded.gateway, recorded.reference)
     cart = found.cart if found.cart and found.cart.order_id == order.id else None
     match outcome:
         case Approved():
