@@ -79,6 +79,8 @@ class FakePayPal(Wire):
     ledger: list[Money] = field(default_factory=list)
     tokens: dict[str, datetime] = field(default_factory=dict)
     patchable: bool = True
+    capturable: bool = True
+    """Whether reserved money can be captured."""
     minimal: bool = False
     """Ignores Prefer, and answers with id, status and links only."""
     before_take: Any = None
@@ -301,6 +303,8 @@ class FakePayPal(Wire):
         if reserved.status != "CREATED":
             issues = {"VOIDED": "AUTHORIZATION_VOIDED", "EXPIRED": "AUTHORIZATION_EXPIRED"}
             raise Refused(422, issues.get(reserved.status, "AUTHORIZATION_ALREADY_CAPTURED"))
+        if not self.capturable:
+            raise Refused(422, "PAYER_CANNOT_PAY")
         self._check_amount(body["amount"])
         if Decimal(body["amount"]["value"]) > reserved.value * Decimal("1.15"):
             raise Refused(422, "MAX_CAPTURE_AMOUNT_EXCEEDED")

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checkstand.payments.gateways.paypal import sent
 from checkstand.payments.model import (
@@ -18,6 +20,7 @@ from checkstand.payments.model import (
     Unknown,
 )
 from checkstand.testing import makers
+from checkstand.testing.promises.hostile import JUNK
 from tests.gateways import paypal_fake
 from tests.gateways.paypal_fake import FakePayPal
 from tests.gateways.paypal_peer import PayPalPeer, approved, code, connected, due, moved, playing
@@ -33,6 +36,15 @@ async def peer() -> AsyncIterator[PayPalPeer]:
 def paypal(peer: PayPalPeer) -> FakePayPal:
     return peer.paypal
 
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.from_regex(r"[A-Z0-9]{7,37}", fullmatch=True)
+)
 
 # --- payment data ---------------------------------------------------------------------------------
 
@@ -110,6 +122,29 @@ async def test_an_order_id_that_is_none_is_declined_without_asking(
     assert code(await peer.gateway.charge(due(), payment)) == "payment_data_malformed"
     assert paypal.seen == []
     assert "order_id" in sent.read(payment).wrong
+
+
+KEYS = ("paypal_order_id", "order_id", "orderID", "paypal_payer_id", "gross_amount", "currency")
+
+
+@pytest.mark.parametrize("junk", JUNK)
+async def test_junk_is_declined_or_as_if_nothing_was_sent(
+    peer: PayPalPeer, paypal: FakePayPal, junk: str
+) -> None:
+    payment = dict.fromkeys(KEYS, JUNK[junk])
+    assert peer.gateway.browser_payment(payment) == ""
+    outcome = await peer.gateway.charge(due(), payment)
+    empty = JUNK[junk] is None or JUNK[junk] == ""
+    assert isinstance(outcome, NeedsAction if empty else Declined), outcome
+    assert paypal.ledger == []
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), st.recursive(LEAVES, st.lists)))
+def test_nothing_that_is_sent_breaks_the_reading(payment: dict[str, Any]) -> None:
+    found = sent.read(payment)
+    assert found.order_id in ("", *payment.values())
+    assert sent.order_id(payment) == found.order_id
+    assert found.refusal is None or found.wrong
 
 
 async def test_an_order_of_another_shop_is_declined(peer: PayPalPeer) -> None:
@@ -293,6 +328,11 @@ async def test_a_minimal_answer_is_looked_up(peer: PayPalPeer, paypal: FakePayPa
     order = approved(paypal)
     outcome = await peer.gateway.charge(due(order), {"order_id": order})
     assert outcome == Approved(Funds.CAPTURED, order)
+    assert isinstance(await peer.gateway.charge(due(), {}), NeedsAction)
+    asked = makers.due()
+    prepared = await peer.gateway.context(asked)
+    again = await peer.gateway.context(asked)  # by the request id alone
+    assert again.reference == prepared.reference
 
 
 async def test_what_cannot_be_read_is_unknown(peer: PayPalPeer, paypal: FakePayPal) -> None:

@@ -180,6 +180,17 @@ async def test_a_shop_that_captures_at_once_captures_what_a_browser_reserves(
     ]
 
 
+async def test_a_reservation_that_cannot_be_captured_is_let_go_of(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    order = approved(paypal, intent="AUTHORIZE")
+    paypal.take_in_browser(order)
+    paypal.capturable = False
+    outcome = await peer.gateway.charge(due(order), {"order_id": order})
+    assert code(outcome) == "payer_cannot_pay"
+    assert moved(paypal) == [("reservation", "19.99", "VOIDED")]
+
+
 async def test_a_reservation_of_another_amount_is_let_go_of(
     peer: PayPalPeer, paypal: FakePayPal
 ) -> None:
