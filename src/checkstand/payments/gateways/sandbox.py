@@ -183,8 +183,8 @@ class SandboxGateway:
     def complaints(self) -> list[str]:
         if len(self.webhook_secret) < 4:
             return [
-                "gateways.sandbox.webhook_secret is shorter than 4 characters: give it a longer "
-                "one, or leave it out for the usual `sandbox`."
+                "webhook_secret is shorter than 4 characters: give it a longer one, or leave it "
+                "out for the usual `sandbox`."
             ]
         return []
 

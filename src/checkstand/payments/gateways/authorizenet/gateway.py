@@ -189,6 +189,8 @@ class AuthorizeNetGateway:
     async def _turned_away(self, attempt: Attempt, told: Said, *, first: bool) -> Outcome:
         """Not looked into, or seen as a duplicate: it says nothing of what was asked before. A
         nonce that was used may have been used by the same request, delivered twice."""
+        if first and told.api_code in reasons.AT_THE_DOOR:
+            return reasons.refused(told.api_code, told.text)
         known = await self._found(attempt)
         if known is not None:
             return await self._outcome(attempt, known)

@@ -20,6 +20,7 @@ CAPTURED = frozenset(
     approvedReview chargeback chargebackReversal returnedItem""".split()
 )
 SETTLED = frozenset({"settledSuccessfully", "chargebackReversal"})
+CONTESTED = frozenset({"chargeback", "returnedItem"})
 RESERVED = frozenset({"authorizedPendingCapture"})
 HELD = frozenset(
     """FDSPendingReview FDSAuthorizedPendingReview underReview authorizedPendingRelease""".split()

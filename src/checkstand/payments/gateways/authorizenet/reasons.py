@@ -52,12 +52,12 @@ REASONS: dict[str, tuple[str, str]] = {
         str(code): ("processing_error", _AGAIN) for code in (*range(19, 24), 25, 26, *range(57, 64))
     },
 }
-OURS = frozenset(
-    {"13", "35", "48", "87", "92", "98", "99", "100", "101", "103", "118", "123", "128"}
-)
+OURS = frozenset("13 35 48 87 92 98 99 100 101 103 118 123 128".split())
 """The shop's account or settings, never the card."""
 NOT_FINAL = frozenset({"120", "121", "122", "181"})
 """Authorize.Net lost the bank's answer, or could not take back what it had begun."""
+AT_THE_DOOR = frozenset(f"E000{number:02}" for number in (*range(2, 17), 45))
+"""Credentials, permissions and the form of the request: nothing was looked into."""
 SPENT_TOKENS = frozenset({"E00114", "E00115", "E00116", "E00117"})
 """A payment nonce that was used, has expired, or never was one."""
 

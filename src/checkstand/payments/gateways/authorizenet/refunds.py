@@ -1,7 +1,7 @@
 """Giving money back at Authorize.Net: before the day's settlement by voiding, after it by a refund.
 
-There are no idempotency keys: a refund carries its own name, is looked for under it before it is asked
-again, and for 8 hours Authorize.Net refuses the same one as a duplicate.
+There are no idempotency keys: a refund carries its own name, is looked for under it before it is
+asked again, and for 8 hours Authorize.Net refuses the same one as a duplicate.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from checkstand.payments.gateways.authorizenet.ledger import Transaction
 from checkstand.payments.model import Approved, Funds, Outcome, Refund, Unknown
 
 _NOT_YET = (
-    "Authorize.Net cannot give back a part of a payment that it has not settled yet. It settles once "
-    "a day, at the cut-off time of your account: try again tomorrow, or give back all of it now."
+    "Authorize.Net cannot give back a part of a payment that it has not settled yet. It settles "
+    "once a day, at the cut-off time of your account: try again tomorrow, or give back all of it "
+    "now."
 )
 _REASONS = {
     "54": "Authorize.Net does not refund this payment: it is not settled, or older than 180 days.",
@@ -36,7 +37,7 @@ async def refund(
         return Approved(Funds.RETURNED, paid.id) if _is_all(refund) else _refused("54")
     if paid.status in ledger.RESERVED | ledger.HELD:
         return reasons.plain("not_captured", "The money is only reserved; let go of it instead.")
-    if paid.status not in ledger.CAPTURED:
+    if paid.status not in ledger.CAPTURED or paid.status in ledger.CONTESTED:
         return _refused("54")
     if paid.status not in ledger.SETTLED:
         if amount > paid.amount:

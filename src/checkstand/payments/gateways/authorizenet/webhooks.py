@@ -3,8 +3,9 @@
 The signature is HMAC-SHA512 over the raw body. No time of sending is signed: a notification that is
 sent again (for days, and nothing marks it as a repetition) is the same bytes under the same
 signature, and `eventDate` is the event's. So five minutes would refuse every honest repetition;
-what is older than Authorize.Net repeats anything, or is from the future, is refused. A replay can do
-no more than a repetition: each notification is taken once, by its id, and only makes the shop ask.
+what is older than Authorize.Net repeats anything, or is from the future, is refused. A replay can
+do no more than a repetition: each notification is taken once, by its id, and only makes the shop
+ask.
 """
 
 from __future__ import annotations
