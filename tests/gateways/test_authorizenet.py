@@ -579,6 +579,10 @@ async def test_a_webhook_is_told_whose_it_is(
     notice = await shop.parse_webhook(*provider.event("authcapture.created", entry))
     assert notice is not None
     assert (notice.attempt_id, notice.reference) == (paid.id, entry.id)
+    entry.description = "Auto-charge for Invoice #60"  # another program of the same merchant
+    foreign = await shop.parse_webhook(*provider.event("authcapture.created", entry))
+    assert foreign is not None
+    assert foreign.attempt_id == ""
     provider.garbage = b"down"
     silent = await shop.parse_webhook(*provider.event("authcapture.created", entry))
     assert silent is not None

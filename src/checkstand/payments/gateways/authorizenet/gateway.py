@@ -23,7 +23,7 @@ from typing import Any
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
-from checkstand.payments.gateways.authorizenet import ledger, reasons, refunds, requests
+from checkstand.payments.gateways.authorizenet import ledger, names, reasons, refunds, requests
 from checkstand.payments.gateways.authorizenet.account import Account
 from checkstand.payments.gateways.authorizenet.answers import Said, said
 from checkstand.payments.gateways.authorizenet.api import Answer, Api, Silent
@@ -128,7 +128,7 @@ class AuthorizeNetGateway:
             found = None
         if found is not None and found.of:  # a refund: it is about what it refers to
             return Notice(told.id, told.kind, reference=found.of)
-        name = found.name if found is not None else ""
+        name = names.ours(found.name) if found is not None else ""
         return Notice(told.id, told.kind, attempt_id=name, reference=told.transaction)
 
     def complaints(self) -> list[str]:
