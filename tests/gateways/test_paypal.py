@@ -237,6 +237,31 @@ async def test_issues_are_declines(
     assert paypal.ledger == []
 
 
+async def test_after_an_issue_that_is_not_known_the_order_is_closed(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    """It may be said of one request while another one of the attempt is being carried out."""
+    order = approved(paypal, "SOMETHING_NEW")
+    assert isinstance(await peer.gateway.charge(due(order), {"order_id": order}), Declined)
+    assert paypal.orders[order]["units"][0]["custom_id"] == "checkstand-closed"
+    other = approved(paypal, "SOMETHING_NEW")
+
+    def overtaken(name: str) -> None:
+        paypal.orders[name]["instrument"] = "good"
+        paypal.take_in_browser(name)
+        paypal.orders[name].update(status="APPROVED", instrument="SOMETHING_NEW")
+
+    paypal.before_take = overtaken
+    shown = paypal._patch
+
+    def completed(name: str, changes: Any) -> Any:
+        paypal.orders[name]["status"] = "COMPLETED"
+        return shown(name, changes)
+
+    paypal._patch = completed  # type: ignore[method-assign]
+    assert isinstance(await peer.gateway.charge(due(other), {"order_id": other}), Approved)
+
+
 async def test_after_a_decline_the_shopper_can_choose_another_instrument(
     peer: PayPalPeer, paypal: FakePayPal
 ) -> None:
@@ -391,6 +416,21 @@ async def test_a_capture_that_comes_too_late_takes_nothing(
     assert paypal.release() == [422]
     with pytest.raises(paypal_fake.Refused, match="INTENT"):
         paypal._take(order, "capture", "")  # the browser's own
+    assert paypal.ledger == []
+
+
+async def test_a_decline_of_what_was_asked_for_before_closes_the_order(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    """The first capture is still on its way when the client comes again with another amount."""
+    order = approved(paypal)
+    paypal.hold_next = True
+    attempt = due(order)
+    assert isinstance(await peer.gateway.charge(attempt, {"order_id": order}), Unknown)
+    again = replace(attempt, repeated=True)
+    payment = {"order_id": order, "gross_amount": "5.00"}
+    assert code(await peer.gateway.charge(again, payment)) == "amount_mismatch"
+    assert paypal.release() == [422]
     assert paypal.ledger == []
 
 

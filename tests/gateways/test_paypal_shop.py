@@ -88,7 +88,7 @@ async def test_buttons_from_context_to_refund(shopper: Storefront, paypal: FakeP
     await stranger.add(1, 2)
     await stranger.update(billing_address=BILLING, payment_method="paypal")
     refused = await stranger.process(payment_data=data)
-    assert refused.status_code == 400
+    assert refused.json()["code"] == "cocart_payment_already_used"
     await administrator(shopper.shop, PASSWORD)
     refund = await shopper.http.post(
         f"/wp-json/checkstand/v1/admin/orders/{placed['order_id']}/refunds",
@@ -147,6 +147,20 @@ async def test_an_order_that_was_prepared_and_not_used_is_closed(
     )
     await shopper.shop.worker.end_contexts()
     assert paypal.orders[order]["units"][0]["custom_id"] == "checkstand-closed"
+
+
+async def test_an_order_that_was_approved_for_another_total_is_refused(
+    shopper: Storefront, paypal: FakePayPal
+) -> None:
+    order = paypal.approve((await context(shopper))["paypal_order_id"])
+    await shopper.add(1, 1)
+    refused = await shopper.process(payment_data={"paypal_order_id": order})
+    assert (refused.status_code, refused.json()["code"]) == (400, "cocart_payment_context_expired")
+    assert paypal.ledger == []
+    fresh = paypal.approve((await context(shopper))["paypal_order_id"])
+    placed = await shopper.process(payment_data={"paypal_order_id": fresh})
+    assert placed.json()["payment_result"]["payment_status"] == "success", placed.text
+    assert moved(paypal) == [("charge", "35.00", "COMPLETED")]
 
 
 async def test_a_declined_shopper_chooses_another_card(

@@ -118,6 +118,10 @@ async def test_ordered_before_the_browser_has_paid_it_never_can(
     assert outcome.gateway_error["code"] == "payment_incomplete"
     assert await browser.confirm(context.fields, await browser.method()) == 400
     assert await peer.charged(attempt.id) == []
+    again = makers.attempt("stripe", binding=attempt.binding, reference=context.reference)
+    over = await peer.gateway.charge(again, sent(context))
+    assert isinstance(over, Declined)
+    assert over.gateway_error["code"] == "payment_cancelled"
 
 
 async def test_a_card_that_was_declined_in_the_browser(peer: StripePeer, browser: Browser) -> None:
@@ -188,6 +192,40 @@ async def test_what_the_shop_has_given_back_by_hand_does_not_pay(
     assert outcome.gateway_error["code"] == "payment_returned"
 
 
+@pytest.mark.parametrize("paid", [False, True])
+async def test_what_was_prepared_and_not_ordered_is_called_off(
+    peer: StripePeer, browser: Browser, paid: bool
+) -> None:
+    """As the worker does it once the context's time is over: without the cart's binding."""
+    _, context, _ = await prepared(peer)
+    if paid:
+        assert await browser.confirm(context.fields, await browser.method()) == 200
+    standing = makers.attempt("stripe", binding="", reference=context.reference)
+    outcome = await peer.gateway.void(standing)
+    if not paid:
+        assert isinstance(outcome, Approved)
+        assert await browser.confirm(context.fields, await browser.method()) == 400
+        return
+    assert isinstance(outcome, Declined)
+    assert await status(peer, context.reference) == "succeeded"
+    await peer.front.ask("POST", "/v1/refunds", {"payment_intent": context.reference})
+    assert isinstance(await peer.gateway.void(standing), Approved)
+
+
+async def test_the_payment_of_an_order_is_not_called_off_for_its_context(
+    peer: StripePeer, browser: Browser
+) -> None:
+    assert peer.reserving is not None
+    due = makers.due()
+    context = await peer.reserving.context(due)
+    assert await browser.confirm(context.fields, await browser.method()) == 200
+    attempt = makers.attempt("stripe", binding=due.binding, reference=context.reference)
+    assert isinstance(await peer.reserving.charge(attempt, sent(context)), Approved)
+    standing = makers.attempt("stripe", binding="", reference=context.reference)
+    await peer.reserving.void(standing)
+    assert await peer.reserved(attempt.id) == [1999]
+
+
 async def test_a_strangers_payment_is_left_alone(peer: StripePeer, browser: Browser) -> None:
     _, context, _ = await prepared(peer)
     stranger = makers.attempt("stripe", reference=context.reference)
@@ -208,4 +246,4 @@ async def test_a_payment_that_stripe_does_not_know(peer: StripePeer) -> None:
         await peer.gateway.lookup(attempt),
     ):
         assert isinstance(outcome, Declined)
-        assert outcome.gateway_error["code"] == "payment_not_found"
+        assert outcome.gateway_error["code"] == "not_found"

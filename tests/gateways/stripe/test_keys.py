@@ -41,7 +41,6 @@ def test_each_mistake_has_its_complaint(keys: Keys, api_base: str, said: list[st
     assert len(found) == len(said), found
     for part, complaint in zip(said, found, strict=True):
         assert part in complaint
-        assert "gateways.stripe." in complaint or "gateways.stripe:" in complaint
         assert "_1" not in complaint, "a key was repeated"
 
 

@@ -68,11 +68,17 @@ def is_our_fault(answer: Answer) -> bool:
     return answer.status in _OURS or answer.issue.startswith("PAYEE_ACCOUNT_")
 
 
-def declined(answer: Answer, reference: str = "") -> Declined:
+def is_plain(answer: Answer) -> bool:
+    """Whether a refused capture surely took nothing, by an issue that we know to mean that."""
+    return answer.issue in _MESSAGES or is_our_fault(answer)
+
+
+def declined(answer: Answer, reference: str = "", what: str = "payment") -> Declined:
     """What a refused request means to the shopper and to the storefront."""
     issue = answer.issue
     code = "configuration_error" if is_our_fault(answer) else issue.lower()
-    message = _MESSAGES.get(issue, _SHOP if is_our_fault(answer) else "PayPal refused the payment.")
+    usual = _SHOP if is_our_fault(answer) else f"PayPal refused the {what}."
+    message = _MESSAGES.get(issue, usual)
     error: dict[str, Any] = {"code": code, "message": message, "issue": issue}
     if answer.debug_id:
         error["debug_id"] = answer.debug_id

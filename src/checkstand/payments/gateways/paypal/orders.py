@@ -193,7 +193,11 @@ class Orders:
         if answer.issue in declines.LOOK_AGAIN or answer.status == 404:
             return await self._looked_again(attempt, order, answer.issue)
         complain(verb, attempt.id, answer)
-        return declines.declined(answer, order.id)
+        refusal = declines.declined(answer, order.id)
+        if declines.is_plain(answer):
+            return refusal
+        # PayPal may say so of one request while another one of ours is at the order.
+        return await self.closed(attempt, order, refusal)
 
     async def _as_we_take(self, order: PayPalOrder) -> PayPalOrder:
         """A browser that made the order may not know whether this shop captures or reserves. When

@@ -77,9 +77,8 @@ class Returns:
                 "order_unknown", "PayPal does not show this order any more: refund it in PayPal."
             )
         # PayPal forgets request ids after some weeks; the refund itself carries ours for ever.
-        for done in order.refunds:
-            if done.custom_id == refund.id:
-                return of_refund(done)
+        if (done := _own(refund, order)) is not None:
+            return of_refund(done)
         capture = _refundable(order, refund.amount)
         if capture is None:
             return declines.refused("nothing_captured", "PayPal has nothing to give back.")
@@ -91,8 +90,15 @@ class Returns:
             return of_refund(movement(answer.body))
         if answer.issue in declines.IN_PROGRESS:
             return Unknown(answer.issue, refund.reference)
+        now = await self.orders.read(order.id)
+        if now is not None and (done := _own(refund, now)) is not None:
+            return of_refund(done)  # refused because it was under way
         complain("refund", refund.id, answer)
-        return declines.declined(answer, order.id)
+        return declines.declined(answer, order.id, "refund")
+
+
+def _own(refund: Refund, order: PayPalOrder) -> Movement | None:
+    return next((done for done in order.refunds if done.custom_id == refund.id), None)
 
 
 def _too_late(outcome: Outcome) -> Outcome:

@@ -88,16 +88,25 @@ class Conversation:
     async def void(self) -> Outcome:
         reference = self.attempt.reference
         intent = await (self._named(reference) if reference else self.begun(first=False))
-        if intent.attempt_id != self.attempt.id and not self._bound(intent):
-            return Approved(Funds.RETURNED)  # somebody else's: nothing of this attempt is there
+        if self._anothers(intent):
+            return Approved(Funds.RETURNED)  # nothing of this attempt is there
         intent = await self._cancelled(intent)
         match intent.status:
             case "canceled":
+                return Approved(Funds.RETURNED, intent.id)
+            case "succeeded" if intent.returned >= intent.amount:
                 return Approved(Funds.RETURNED, intent.id)
             case "succeeded":
                 return declines.refused("already_captured", "The money was taken already.")
             case _:
                 return Unknown(f"not cancelled: {intent.status}"[:100], intent.id)
+
+    def _anothers(self, intent: Intent) -> bool:
+        """Whether the intent is another cart's or another attempt's. What was prepared for a cart
+        and never ordered is called off without its binding."""
+        if intent.attempt_id:
+            return intent.attempt_id != self.attempt.id
+        return bool(self.attempt.binding) and not self._bound(intent)
 
     async def begun(self, *, first: bool) -> Intent:
         """The intent that the attempt begins with: made now, or before by a request whose answer
@@ -147,7 +156,7 @@ class Conversation:
             if error.http_status != 404:
                 raise
             text = "Stripe does not know this payment. Ask for a new payment context."
-            raise Over(declines.refused("payment_not_found", text)) from None
+            raise Over(declines.refused("not_found", text)) from None
 
     async def _claimed(self, intent: Intent) -> Intent:
         """The browser's payment, from now on this attempt's. Over when it was made for another
@@ -155,14 +164,15 @@ class Conversation:
         if not self._bound(intent):
             text = "This payment was not prepared for this cart. Ask for a new payment context."
             raise Over(declines.refused("payment_mismatch", text))
+        if intent.status == "canceled":
+            text = "This payment was called off. Ask for a new payment context."
+            raise Over(declines.refused("payment_cancelled", text))
         if intent.attempt_id:
             text = "This payment belongs to another order. Ask for a new payment context."
             raise Over(declines.refused("payment_already_used", text))
         if intent.returned:
             text = "This payment was given back. Ask for a new payment context."
             raise Over(declines.refused("payment_returned", text))
-        if intent.status == "canceled":
-            return intent  # there is nothing to claim
         claim = {ATTEMPT: self.attempt.id, ORDER: str(self.attempt.order_id)}
         return await self.api.update(intent.id, {"metadata": claim})
 
@@ -237,7 +247,7 @@ class Conversation:
 
     def _unusable(self, error: stripe.StripeError) -> Declined:
         """Why a confirmation was refused; only of use if the intent was not paid otherwise."""
-        if str(detail(error).get("param") or "").startswith("payment_method"):
+        if str(detail(error).get("param") or "").startswith(("payment_method", "customer")):
             return declines.refused("payment_method_unknown", WHAT_TO_SEND)
         _log.error("Stripe refused to confirm %s: %s", self.attempt.id, named(error))
         return declines.misconfigured()
