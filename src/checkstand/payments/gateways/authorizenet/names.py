@@ -12,7 +12,6 @@ import base64
 import hashlib
 import re
 
-
 _OURS = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
