@@ -81,6 +81,7 @@ class FakeAuthorizeNet:
         self.batches: dict[str, datetime] = {}
         self.calls: list[str] = []
         self.requests: list[dict[str, Any]] = []
+        self.only_status: int | None = None
         self.fault: Fault | None = None
         self.garbage: bytes | None = None
         self.api_error = ""
@@ -141,6 +142,8 @@ class FakeAuthorizeNet:
     async def answer(self, call: Call) -> Reply:
         [(request, body)] = json.loads(call.body).items()
         self.calls.append(request)
+        if self.only_status is not None:
+            return Reply(self.only_status, b"{}")
         fault = None
         if request == "createTransactionRequest":
             fault, self.fault = self.fault, None

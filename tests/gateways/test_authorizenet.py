@@ -146,6 +146,9 @@ class AuthorizeNetPeer(Peer):
     def fail_next(self, fault: Fault) -> None:
         self.provider.fault = fault
 
+    def answer_all(self, status: int | None) -> None:
+        self.provider.only_status = status
+
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         return self.provider.event("authcapture.created", self.provider.of(attempt_id)[0])
 

@@ -10,7 +10,9 @@ import hmac
 import json
 import logging
 import re
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -66,6 +68,7 @@ class AcmeGateway:
             base_url=api_base,
             headers={"Authorization": f"Bearer {secret_key}"},
             timeout=timeout / 2.5,
+            verify=_tls(),
         )
 
     @property
@@ -219,6 +222,12 @@ class AcmeGateway:
                 return _declined("cancelled", "This payment was cancelled. Please try again.")
             case _:
                 return Unknown("a status that we do not know")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading all certificates takes longer than a charge."""
+    return httpx2.create_ssl_context()
 
 
 def _sum(amount: Money) -> dict[str, Any]:
