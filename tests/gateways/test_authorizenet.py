@@ -70,7 +70,7 @@ class Later:
 
 def connected(provider: FakeAuthorizeNet, clock: Any = None, **changes: Any) -> AuthorizeNetGateway:
     house = House(clock or SystemClock(), "https://shop.example")
-    return gateway(**{**KEYS, "api_base": provider.address, **changes}, house=house, timeout=1.0)
+    return gateway(**{**KEYS, "api_base": provider.address, **changes}, house=house, timeout=2.5)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Later:
 
 def connected(square: FakeSquare, clock: Any = None, **changes: Any) -> SquareGateway:
     house = House(clock or SystemClock(), "https://shop.example")
-    return gateway(**{**KEYS, "api_base": square.address, **changes}, house=house, timeout=1.0)
+    return gateway(**{**KEYS, "api_base": square.address, **changes}, house=house, timeout=2.5)
 
 
 @pytest.fixture
