@@ -502,6 +502,28 @@ async def test_lists_without_an_end_settle_nothing(
     assert isinstance(await shop.lookup(old), Unknown)
 
 
+async def test_another_account_proves_nothing(
+    provider: FakeAuthorizeNet, shop: AuthorizeNetGateway, clock: Later
+) -> None:
+    """The keys were changed, and Authorize.Net knows nothing of what was paid before."""
+    made = attempt()
+    done = await shop.charge(made, sent(provider))
+    assert isinstance(done, Approved)
+    provider.entries.clear()
+    clock.ahead = timedelta(days=1)
+    paid = makers.approved(replace(made, looks=9), done)
+    assert isinstance(await shop.lookup(paid), Unknown)
+    assert isinstance(await shop.refund(makers.refund(paid)), Unknown)
+
+
+async def test_without_permission_to_look_nothing_is_settled(
+    provider: FakeAuthorizeNet, shop: AuthorizeNetGateway
+) -> None:
+    provider.api_error = "E00011"
+    old = attempt(created_at=datetime.now(UTC) - timedelta(hours=1), looks=9)
+    assert isinstance(await shop.lookup(old), Unknown)
+
+
 # --- giving money back --------------------------------------------------------------------------
 
 

@@ -451,6 +451,20 @@ async def test_a_restart_without_payment_data_finds_the_payment(
     assert isinstance(await shop.charge(again, {}), Approved)
 
 
+async def test_another_account_proves_nothing(
+    square: FakeSquare, shop: SquareGateway, clock: Later
+) -> None:
+    """The keys were changed, and Square knows nothing of what was paid before."""
+    made = attempt()
+    done = await shop.charge(made, {"token": square.token("approve")})
+    assert isinstance(done, Approved)
+    square.payments.clear()
+    clock.ahead = timedelta(days=1)
+    paid = makers.approved(made, done)
+    assert isinstance(await shop.lookup(paid), Unknown)
+    assert isinstance(await shop.refund(makers.refund(paid)), Unknown)
+
+
 # --- the bank wants a check ---------------------------------------------------------------------
 
 

@@ -214,11 +214,15 @@ class AuthorizeNetGateway:
         return reasons.plain("not_received", _GONE)
 
     async def _found(self, attempt: Attempt) -> Transaction | None:
-        """The transaction that counts for the attempt; what should not be beside it is voided."""
+        """The transaction that counts for the attempt; what should not be beside it is voided.
+        Silent when Authorize.Net does not know the one that it named itself: then the account is
+        another one, and proves nothing."""
         if attempt.reference:
             known = await ledger.by_id(self.api, attempt.reference)
-            if known is not None and known.name == attempt.id:
-                return known
+            if known is None or known.name != attempt.id:
+                _log.error("authorize.net does not know %s: another account?", attempt.reference)
+                raise Silent("its own transaction is not known")
+            return known
         found = await ledger.by_name(self.api, attempt.id, attempt.created_at, self.clock.now())
         holding = ledger.CAPTURED | ledger.RESERVED | ledger.HELD
         good = [each for each in found if each.status in holding]
