@@ -146,7 +146,7 @@ async def test_an_action_is_continued(shopper: Storefront, gateway: ScriptedGate
 async def test_an_edit_calls_the_payment_off(
     shopper: Storefront, gateway: ScriptedGateway, edit: str
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [ACTION]
+    gateway.script = [ACTION]
     first = (await shopper.process()).json()
     answer = await (shopper.add(1, 1) if edit == "add" else shopper.update(shipping_method=""))
     assert answer.status_code == 200, answer.text
@@ -163,8 +163,9 @@ async def test_an_edit_calls_the_payment_off(
 async def test_an_edit_does_not_undo_what_was_paid_meanwhile(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [Approved(Funds.CAPTURED, "pi_1")]
+    gateway.script = [ACTION]
     first = (await shopper.process()).json()
+    gateway.ledger[first["attempt_id"]] = 2500
     added = await shopper.add(1, 1)
     assert added.status_code == 200
     assert added.json()["item_count"] == 1, "a new document: the old one is ordered"
@@ -176,7 +177,7 @@ async def test_an_edit_does_not_undo_what_was_paid_meanwhile(
 async def test_another_card_takes_the_place_of_an_action(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [ACTION]
+    gateway.script = [ACTION]
     first = (await shopper.process(payment_data={"token": "one"})).json()
     second = (await shopper.process(payment_data={"token": "two"})).json()
     assert second["payment_result"]["payment_status"] == "success"
@@ -188,10 +189,12 @@ async def test_another_card_takes_the_place_of_an_action(
 async def test_a_payment_that_cannot_be_called_off_keeps_the_cart(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [Unknown("silent")]
+    gateway.script, gateway.voids = [ACTION], [Unknown("silent")]
     await shopper.process()
     answer = await shopper.add(1, 1)
     assert (answer.status_code, answer.json()["code"]) == (409, "cocart_checkout_payment_pending")
+    again = (await shopper.process()).json()
+    assert again["payment_result"]["payment_status"] == "success", "it can still be finished"
 
 
 async def test_an_action_that_nobody_takes_expires(

@@ -15,7 +15,8 @@ from checkstand.kit.money import Currency, Money
 from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.gateways.paypal import PayPalGateway, gateway
 from checkstand.payments.gateways.paypal.amounts import untakable, written
-from checkstand.payments.model import Attempt, NeedsAction
+from checkstand.payments.model import Attempt, Declined, NeedsAction
+from checkstand.testing import makers
 from checkstand.testing.peer import Fault, Wish
 from tests.gateways import paypal_fake
 from tests.gateways.paypal_fake import FakePayPal
@@ -149,3 +150,24 @@ async def playing(*, captured_in_browser: bool = False) -> AsyncIterator[PayPalP
         yield PayPalPeer(paypal, automatic, manual, captured_in_browser)
         await automatic.close()
         await manual.close()
+
+
+def due(order: str = "", **changes: Any) -> Attempt:
+    return makers.attempt("paypal", reference=order, **{"binding": "cart-1", **changes})
+
+
+def approved(paypal: FakePayPal, instrument: str = "good", **order: Any) -> str:
+    """A PayPal order for 19.99 USD and cart-1 that the shopper has approved."""
+    made = {"value": "19.99", "currency": "USD", "custom_id": "cart-1", **order}
+    return paypal.approve(paypal.browser_order(**made), instrument)
+
+
+def code(outcome: Any) -> str:
+    assert isinstance(outcome, Declined), outcome
+    assert outcome.message
+    assert outcome.gateway_error["message"]
+    return str(outcome.gateway_error["code"])
+
+
+def moved(paypal: FakePayPal) -> list[tuple[str, str, str]]:
+    return [(entry.kind, str(entry.value), entry.status) for entry in paypal.ledger]

@@ -20,7 +20,7 @@ from checkstand.kit.money import Money
 from checkstand.payments.gateway import House
 from checkstand.payments.gateways.sandbox import SandboxGateway, gateway
 from checkstand.payments.model import NeedsAction
-from checkstand.payments.sandbox_store import Played, SandboxLedger
+from checkstand.payments.store.sandbox import Played, SandboxLedger
 from checkstand.storage.database import Database
 from checkstand.testing.peer import Fault, Peer, Wish
 from checkstand.ui import sandbox as page

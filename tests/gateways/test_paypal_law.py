@@ -7,7 +7,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from checkstand.payments.model import (
@@ -95,7 +95,6 @@ async def play(steps: list[str | Fault], capture: str) -> None:
         await gateway.close()
 
 
-@settings(max_examples=150)
 @given(st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(["automatic", "manual"]))
 def test_whatever_happens_it_is_paid_at_most_once(steps: list[str | Fault], capture: str) -> None:
     asyncio.run(play(["the shopper agrees", *steps], capture))

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from pydantic import SecretStr
 
 from checkstand.storage.database import Database
+from tests.gateways import paypal_fake
 from tests.gateways.paypal_fake import PAYER, FakePayPal
-from tests.gateways.paypal_peer import connected
 from tests.makers import (
     BILLING,
     PREVIEW,
@@ -43,8 +44,15 @@ async def shopper(
 ) -> AsyncIterator[Storefront]:
     async with database.acquire() as connection:
         mug = await product(connection, name="Mug", slug="mug", stock=5, regular_price=1000)
-    settings = shop_settings(empty_database)
-    async with running(settings, gateways={"paypal": connected(paypal, timeout=5)}) as storefront:
+    account = {
+        "enabled": True,
+        "client_id": paypal_fake.CLIENT_ID,
+        "client_secret": SecretStr(paypal_fake.CLIENT_SECRET),
+        "webhook_id": paypal_fake.WEBHOOK_ID,
+        "api_base": paypal.address,
+    }
+    settings = shop_settings(empty_database, gateways={"paypal": account})
+    async with running(settings) as storefront:
         await storefront.add(mug, 2)
         await storefront.update(billing_address=BILLING, payment_method="paypal")
         yield storefront

@@ -20,7 +20,7 @@ from checkstand.errors import WebhookRefused
 from checkstand.payments.gateways.sandbox import SandboxGateway
 from checkstand.payments.gateways.sandbox_tokens import SCENARIOS, SPELLINGS
 from checkstand.payments.model import Approved, Attempt, Declined, Funds, NeedsAction, Unknown
-from checkstand.payments.sandbox_store import SandboxLedger
+from checkstand.payments.store.sandbox import SandboxLedger
 from checkstand.storage.database import Database
 from checkstand.testing import makers
 from tests.gateways.sandbox_peer import BASE, SECRET, browser, sandbox, signature

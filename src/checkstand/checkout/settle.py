@@ -39,6 +39,7 @@ REPLAYED_FOR = timedelta(hours=48)
 _ROW_KEPT_FOR = REPLAYED_FOR + timedelta(hours=24)
 _FIRST_LOOK = 2.0
 _LAST_LOOK = 900.0
+_ACTION_LOOK = 60.0
 _DECLINED = "The payment was declined."
 _TAKEN = (Funds.CAPTURED, Funds.NOTHING_DUE)
 
@@ -162,10 +163,12 @@ def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
 
 
 def _next_look(attempt: Attempt, now: datetime) -> datetime | None:
-    """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes."""
+    """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes; every minute while
+    a shopper is at it, who may not come back."""
     if not attempt.state.live:
         return None
-    return now + timedelta(seconds=min(_LAST_LOOK, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
+    longest = _LAST_LOOK if attempt.state is AttemptState.UNKNOWN else _ACTION_LOOK
+    return now + timedelta(seconds=min(longest, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
 
 
 async def _approved(

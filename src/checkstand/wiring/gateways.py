@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from checkstand.errors import ConfigurationError
 from checkstand.payments.gateway import Gateway, GatewayFactory, House
 from checkstand.payments.gateways import offline, sandbox
-from checkstand.payments.sandbox_store import SandboxLedger
 from checkstand.payments.service import NOTHING_DUE
+from checkstand.payments.store.sandbox import SandboxLedger
 from checkstand.settings import Settings
 from checkstand.settings.gateways import OfflineGatewaySettings
 from checkstand.storage.database import Database
@@ -28,8 +28,13 @@ def gateways_of(settings: Settings, house: House, database: Database | None) -> 
         **_sandbox(settings, house, database),
         **_providers(settings, house),
         **_offline(settings),
-        **_third_party(settings, house),
     }
+    for name, gateway in _third_party(settings, house).items():
+        if name in gateways:
+            raise ConfigurationError(
+                f"gateways.more: there is a gateway {name} already; switch one of the two off"
+            )
+        gateways[name] = gateway
     wrong = [
         f"gateways.{name}: {complaint}"
         for name, gateway in gateways.items()

@@ -63,6 +63,8 @@ class Front:
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
     declines: dict[str, tuple[str, str]] = field(default_factory=dict)
     fault_on: re.Pattern[str] = _MOVES
+    silent: bool = False
+    """Whether an answer that does not come is waited for in vain; else the line is cut soon."""
     broken: tuple[str, Answer | bytes] | None = None
     """How a path ends whose requests are answered so, and not carried out."""
 
@@ -86,18 +88,27 @@ class Front:
         fault = None
         if self.faults and self.fault_on.fullmatch(request.path):
             fault = self.faults.pop(0)
-        return await self._with(fault, request.path, params, key)
+        return await self._with(fault, request, params, key)
 
-    async def _with(self, fault: Fault | None, path: str, params: Params, key: str) -> web.Response:
+    async def _no_answer(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(60 if self.silent else 0.2)
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+
+    async def _with(
+        self, fault: Fault | None, request: web.Request, params: Params, key: str
+    ) -> web.Response:
+        path = request.path
         if fault is Fault.LOST:
-            await asyncio.sleep(60)
+            return await self._no_answer(request)
         if fault is Fault.ERROR_BEFORE:
             return _response((500, _error("Something broke.", type="api_error")))
         if fault is Fault.TWICE:
             await self._once(path, dict(params), key)
         response = await self._once(path, params, key)
         if fault is Fault.TIMEOUT_AFTER:
-            await asyncio.sleep(60)
+            return await self._no_answer(request)
         if fault is Fault.ERROR_AFTER:
             # As Stripe does it: a failure too is what the key answers from now on.
             broken = (500, _error("Something broke.", type="api_error"))
@@ -133,8 +144,15 @@ class Front:
     # --- what Stripe does ------------------------------------------------------------------------
 
     async def _carried_out(self, method: str, path: str, params: Params) -> Answer:
-        for name in [name for name in params if name.startswith("expand")]:
-            del params[name]
+        names = [name for name in params if name.startswith("expand")]
+        expanded = [params.pop(name) for name in names]
+        status, body = await self._done(method, path, params)
+        charge = body.get("latest_charge")
+        if charge and "latest_charge" not in expanded:
+            body["latest_charge"] = charge["id"]  # localstripe always shows it whole
+        return status, body
+
+    async def _done(self, method: str, path: str, params: Params) -> Answer:
         intent = re.fullmatch(r"/v1/payment_intents/(pi_\w+)(?:/(\w+))?", path)
         if path == "/v1/payment_intents/search":
             return await self._searched(params)

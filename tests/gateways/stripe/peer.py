@@ -36,7 +36,7 @@ def connected(front: Front, clock: Clock | None = None, **changes: Any) -> Gatew
         "webhook_secret": WEBHOOK,
         "api_base": front.url,
         "house": House(clock or SystemClock(), "https://shop.example"),
-        "timeout": 1.0,
+        "timeout": 5.0,  # of machines with other work: see Front.silent
     }
     return stripe_gateway(**{**options, **changes})
 
@@ -81,7 +81,7 @@ class StripePeer:
     wishes: frozenset[Wish] = frozenset(Wish)
     faults: frozenset[Fault] = frozenset(Fault)
     secrets: frozenset[str] = frozenset({SECRET, WEBHOOK})
-    patience: float = 5.0
+    patience: float = 10.0
     clock: Clock = field(default_factory=SystemClock)
 
     async def payment(self, wish: Wish, amount: Money, binding: str) -> Mapping[str, Any]:

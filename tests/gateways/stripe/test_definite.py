@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,22 @@ async def test_faults_of_the_first_request(peer: StripePeer, fault: Fault) -> No
             late = await peer.gateway.charge(replace(attempt, repeated=repeated), PAYMENT)
             assert not isinstance(late, Approved), late
     assert await peer.charged(attempt.id) == ([1999] if fault is Fault.TWICE else [])
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.TIMEOUT_AFTER])
+async def test_silence_ends_in_time(peer: StripePeer, fault: Fault) -> None:
+    """The line stays open, and nothing comes."""
+    hasty = connected(peer.front, timeout=0.6)
+    attempt = makers.attempt("stripe")
+    peer.front.silent = True
+    peer.fail_next(fault)
+    async with asyncio.timeout(5):
+        outcome = await hasty.charge(attempt, PAYMENT)
+    await hasty.close()
+    assert isinstance(outcome, Unknown)
+    found = await peer.gateway.lookup(attempt)
+    assert isinstance(found, Declined if fault is Fault.LOST else Approved)
+    assert await peer.charged(attempt.id) == ([] if fault is Fault.LOST else [1999])
 
 
 async def test_a_repeated_charge_goes_on_where_the_first_was_cut_off(peer: StripePeer) -> None:

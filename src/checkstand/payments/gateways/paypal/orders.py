@@ -100,7 +100,7 @@ class Orders:
         if not answer.done:
             complain("make an order", key, answer)
             raise NoAnswer(answer.issue)
-        return PayPalOrder.read(answer.body)
+        return await self._whole(answer)
 
     async def made(self, attempt: Attempt) -> Outcome:
         """An order for a shopper who is sent to PayPal. Nobody knows its link before NeedsAction
@@ -112,7 +112,12 @@ class Orders:
         if not answer.done:
             complain("make an order", attempt.id, answer)
             return declines.declined(answer)
-        return await self.finish(attempt, PayPalOrder.read(answer.body))
+        return await self.finish(attempt, await self._whole(answer))
+
+    async def _whole(self, made: Answer) -> PayPalOrder:
+        """The order that was made, asked for again when PayPal has told its id only."""
+        order = PayPalOrder.read(made.body)
+        return order if order.amount else await self.read(order.id) or order
 
     # --- brought to their end ---
 
@@ -226,7 +231,13 @@ class Orders:
         reserved = isinstance(outcome, Approved) and outcome.funds is Funds.AUTHORISED
         if not (reserved and self.capture_at_once and attempt.funds is None):
             return outcome
-        return await moved(self.capture(attempt, order, attempt.amount), order.id)
+        return await moved(self._captured(attempt, order), order.id)
+
+    async def _captured(self, attempt: Attempt, order: PayPalOrder) -> Outcome:
+        captured = await self.capture(attempt, order, attempt.amount)
+        if isinstance(captured, Declined):  # nor may it stay reserved
+            return await self._undone(attempt, order, captured)
+        return captured
 
     async def _looked_again(self, attempt: Attempt, order: PayPalOrder, issue: str) -> Outcome:
         now = await self.read(order.id)
@@ -256,7 +267,7 @@ class Orders:
 
     async def _undone(self, attempt: Attempt, order: PayPalOrder, wrong: Declined) -> Outcome:
         """`wrong` once all that the order took is on its way back; Unknown while it is not."""
-        _log.error("attempt %s was paid with another amount: it is given back", attempt.id)
+        _log.error("attempt %s was paid, but not as it is due: it is given back", attempt.id)
         paths = [
             f"{CAPTURES}/{capture.id}/refund"
             for capture in order.captures
