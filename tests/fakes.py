@@ -31,6 +31,7 @@ class ScriptedGateway:
     looks: list[Outcome] = field(default_factory=list)
     returned: dict[str, int] = field(default_factory=dict)
     voided: list[str] = field(default_factory=list)
+    voids: list[Outcome] = field(default_factory=list)
     funds: Funds = Funds.CAPTURED
 
     @property
@@ -74,6 +75,10 @@ class ScriptedGateway:
         return Approved(Funds.CAPTURED, "ref")
 
     async def void(self, attempt: Attempt) -> Outcome:
+        if self.voids:
+            return self.voids.pop(0)
+        if attempt.id in self.ledger and attempt.funds is not Funds.AUTHORISED:
+            return Declined("Too late: it is paid.")
         self.voided.append(attempt.id)
         return Approved(Funds.RETURNED)
 

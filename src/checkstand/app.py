@@ -69,10 +69,17 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     return app
 
 
+def set_up_logging(settings: Settings) -> None:
+    """As the settings say. Libraries that log addresses which they ask are kept quieter."""
+    for name in ("alembic", "httpx2", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+
+
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    set_up_logging(settings)
     # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()

@@ -146,7 +146,7 @@ async def test_an_action_is_continued(shopper: Storefront, gateway: ScriptedGate
 async def test_an_edit_calls_the_payment_off(
     shopper: Storefront, gateway: ScriptedGateway, edit: str
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [ACTION]
+    gateway.script = [ACTION]
     first = (await shopper.process()).json()
     answer = await (shopper.add(1, 1) if edit == "add" else shopper.update(shipping_method=""))
     assert answer.status_code == 200, answer.text
@@ -163,8 +163,9 @@ async def test_an_edit_calls_the_payment_off(
 async def test_an_edit_does_not_undo_what_was_paid_meanwhile(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [Approved(Funds.CAPTURED, "pi_1")]
+    gateway.script = [ACTION]
     first = (await shopper.process()).json()
+    gateway.ledger[first["attempt_id"]] = 2500
     added = await shopper.add(1, 1)
     assert added.status_code == 200
     assert added.json()["item_count"] == 1, "a new document: the old one is ordered"
@@ -176,7 +177,7 @@ async def test_an_edit_does_not_undo_what_was_paid_meanwhile(
 async def test_another_card_takes_the_place_of_an_action(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [ACTION]
+    gateway.script = [ACTION]
     first = (await shopper.process(payment_data={"token": "one"})).json()
     second = (await shopper.process(payment_data={"token": "two"})).json()
     assert second["payment_result"]["payment_status"] == "success"
@@ -188,10 +189,12 @@ async def test_another_card_takes_the_place_of_an_action(
 async def test_a_payment_that_cannot_be_called_off_keeps_the_cart(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:
-    gateway.script, gateway.looks = [ACTION], [Unknown("silent")]
+    gateway.script, gateway.voids = [ACTION], [Unknown("silent")]
     await shopper.process()
     answer = await shopper.add(1, 1)
     assert (answer.status_code, answer.json()["code"]) == (409, "cocart_checkout_payment_pending")
+    again = (await shopper.process()).json()
+    assert again["payment_result"]["payment_status"] == "success", "it can still be finished"
 
 
 async def test_an_action_that_nobody_takes_expires(
@@ -575,6 +578,48 @@ async def test_what_is_no_card_number_passes(
     shopper: Storefront, gateway: ScriptedGateway, value: str
 ) -> None:
     assert (await shopper.process(payment_data={"token": value})).status_code == 200
+
+
+async def test_nothing_secret_is_kept(
+    shopper: Storefront, gateway: ScriptedGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tokens, client secrets and what a webhook says are in no table and no log."""
+    caplog.set_level(logging.DEBUG)
+
+    said_by_library = "sek_in_error"
+
+    async def broken() -> None:
+        raise RuntimeError(said_by_library)
+
+    action = NeedsAction("https://bank.example/3ds", "confirm", {"client_secret": "sek_1"}, "pi_1")
+    gateway.script = [
+        Declined("No.", {"code": "card_declined", "message": "sek_decline"}),
+        action,
+        broken,
+        Approved(Funds.CAPTURED, "pi_2"),
+    ]
+    gateway.looks = [action, Declined("Not completed.")]
+    for token in ("sek_tok_1", "sek_tok_2", "sek_tok_3"):
+        await shopper.process(payment_data={"token": token, "deep": {"token": token}})
+    await sql(
+        shopper, "UPDATE payment_attempts SET next_look_at = now(), lease_until = now() RETURNING 1"
+    )
+    await shopper.shop.worker.turn()
+    paid = await shopper.process(payment_data={"token": "sek_tok_4"})
+    assert paid.json()["payment_result"]["payment_status"] == "success", paid.text
+    await hook(shopper, {"id": "evt_1", "reference": "pi_2", "secret": "sek_hook"})
+    names = await sql(
+        shopper, "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    )
+    kept = [await sql(shopper, f"SELECT to_jsonb(t)::text FROM {name} t") for (name,) in names]
+    assert "att_" in repr(kept)
+    assert "sek_" not in repr(kept)
+    said = "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("checkstand")
+    )
+    assert "sek_" not in said
+    for secret in shopper.keys.values():
+        assert secret not in repr(kept)
 
 
 # --- reload ------------------------------------------------------------------------------------

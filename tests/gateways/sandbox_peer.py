@@ -20,7 +20,7 @@ from checkstand.kit.money import Money
 from checkstand.payments.gateway import House
 from checkstand.payments.gateways.sandbox import SandboxGateway, gateway
 from checkstand.payments.model import NeedsAction
-from checkstand.payments.sandbox_store import Played, SandboxLedger
+from checkstand.payments.store.sandbox import Played, SandboxLedger
 from checkstand.storage.database import Database
 from checkstand.testing.peer import Fault, Peer, Wish
 from checkstand.ui import sandbox as page
@@ -41,6 +41,7 @@ class FaultyLedger:
     def __init__(self, ledger: SandboxLedger) -> None:
         self.ledger = ledger
         self.fault: Fault | None = None
+        self.down = False
 
     async def open(self, payment: Played) -> Played:
         return await self._faulty(lambda: self.ledger.open(payment))
@@ -61,6 +62,8 @@ class FaultyLedger:
         return await self.ledger.find(payment_id)
 
     async def _faulty(self, do: Callable[[], Awaitable[Any]]) -> Any:
+        if self.down:
+            raise ConnectionResetError
         fault, self.fault = self.fault, None
         if fault is Fault.ERROR_BEFORE:
             raise ConnectionResetError
@@ -152,6 +155,10 @@ class SandboxPeer(Peer):
 
     def fail_next(self, fault: Fault) -> None:
         self.ledger.fault = fault
+
+    def answer_all(self, status: int | None) -> None:
+        """It speaks no HTTP: whatever the status, its database is out of reach."""
+        self.ledger.down = status is not None
 
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         return self.signed(attempt_id, int(time.time()))

@@ -20,7 +20,7 @@ from checkstand.errors import WebhookRefused
 from checkstand.payments.gateways.sandbox import SandboxGateway
 from checkstand.payments.gateways.sandbox_tokens import SCENARIOS, SPELLINGS
 from checkstand.payments.model import Approved, Attempt, Declined, Funds, NeedsAction, Unknown
-from checkstand.payments.sandbox_store import SandboxLedger
+from checkstand.payments.store.sandbox import SandboxLedger
 from checkstand.storage.database import Database
 from checkstand.testing import makers
 from tests.gateways.sandbox_peer import BASE, SECRET, browser, sandbox, signature
@@ -318,7 +318,7 @@ async def test_signed_nonsense_is_refused(
 def test_a_secret_that_anybody_guesses_is_complained_about(database: Database) -> None:
     assert sandbox(database).complaints() == []
     (complaint,) = sandbox(database, webhook_secret="").complaints()
-    assert "gateways.sandbox.webhook_secret" in complaint
+    assert "webhook_secret" in complaint
 
 
 # --- the page ---------------------------------------------------------------------------------

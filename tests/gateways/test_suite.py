@@ -22,7 +22,7 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "acme-gateway"
 sys.path += [str(EXAMPLE / "src"), str(EXAMPLE / "tests")]
 
-from acme_gateway.adapter import AcmeGateway, Silent  # noqa: E402
+from acme_gateway.adapter import AcmeGateway, KeyRefused, Silent  # noqa: E402
 from fake_acme import FakeAcme, fake_acme  # noqa: E402
 from test_acme import HOUSE, OPTIONS, AcmePeer  # noqa: E402
 
@@ -81,6 +81,19 @@ class LooksUpTooEarly(AcmeGateway):
 class LooksUpByReferenceOnly(AcmeGateway):
     async def lookup(self, attempt: Attempt) -> Outcome:
         return await super().lookup(attempt) if attempt.reference else NO
+
+
+class TakesARefusedKeyForADecline(AcmeGateway):
+    async def lookup(self, attempt: Attempt) -> Outcome:
+        try:
+            return await super().lookup(attempt)
+        except KeyRefused:
+            return NO
+
+
+class TakesAnEmptyAnswerForADecline(AcmeGateway):
+    def _outcome(self, answer: Any) -> Outcome:
+        return super()._outcome(answer) if answer.json() else NO
 
 
 class NeverFindsOut(AcmeGateway):
@@ -195,6 +208,8 @@ BROKEN: list[tuple[type[AcmeGateway], str, dict[str, Any]]] = [
         "after_a_fault_the_look_up_agrees_with_the_ledger",
         {"fault": Fault.ERROR_AFTER, "crashed": True},
     ),
+    (TakesARefusedKeyForADecline, "what_is_not_understood_is_never_a_decline", {"status": 401}),
+    (TakesAnEmptyAnswerForADecline, "what_is_not_understood_is_never_a_decline", {"status": 200}),
     (NeverFindsOut, "what_the_provider_never_saw_is_declined_for_good", {}),
     (NeverReturns, "an_approved_payment_is_charged_once", {}),
     (TrustsAnySession, "it_does_not_pay_for_another_cart", {"binding": "another-cart"}),

@@ -36,12 +36,15 @@ class FakeAcme:
         self.payments: dict[str, dict[str, Any]] = {}
         self.sessions: dict[str, dict[str, Any]] = {}
         self.fault: Fault | None = None
+        self.status: int | None = None
         self.url = ""
         self.stopped = threading.Event()
         self._lock = threading.Lock()
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> Reply | None:
         """None: nobody will ever answer."""
+        if self.status is not None:
+            return self.status, {}
         moves_money = method != "GET" and not path.startswith("/sessions")
         with self._lock:
             fault, self.fault = (self.fault, None) if moves_money else (None, self.fault)

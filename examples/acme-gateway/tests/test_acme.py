@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from acme_gateway import gateway
+from acme_gateway.adapter import AcmeGateway
 from fake_acme import DECIMALS, SECRET_KEY, WEBHOOK_SECRET, FakeAcme, fake_acme, now
 
 from checkstand.errors import ConfigurationError
@@ -45,6 +46,8 @@ class AcmePeer(Peer):
     secrets = frozenset({SECRET_KEY, WEBHOOK_SECRET})
     patience = 3.0
 
+    reserving: AcmeGateway
+
     def __init__(self, acme: FakeAcme) -> None:
         self.acme = acme
         self.gateway = gateway({**OPTIONS, "api_base": acme.url}, HOUSE)
@@ -76,6 +79,9 @@ class AcmePeer(Peer):
 
     def fail_next(self, fault: Fault) -> None:
         self.acme.fault = fault
+
+    def answer_all(self, status: int | None) -> None:
+        self.acme.status = status
 
     async def webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]]:
         return self.signed(attempt_id, now())

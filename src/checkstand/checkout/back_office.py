@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from checkstand.access.principal import Caller
 from checkstand.checkout.charging import LEASE, Charging
@@ -78,6 +78,12 @@ class BackOffice:
 
     charging: Charging
 
+    @property
+    def refund_lease(self) -> timedelta:
+        """A refund belongs to who asks for it until the provider has surely answered: not all of
+        them know an idempotency key."""
+        return timedelta(seconds=self.charging.payments.longest + 5)
+
     async def payments(self, caller: Caller, order_id: int) -> OrderPayments:
         """OrderNotFound when there is no such order."""
         caller.must_manage()
@@ -98,7 +104,7 @@ class BackOffice:
             await self._locked(connection, order_id)
             found = await self._payments(connection, order_id)
             refund = _planned(found, command, self.charging.clock.now())
-            await refunds.insert(connection, refund, by, refund.created_at + LEASE)
+            await refunds.insert(connection, refund, by, refund.created_at + self.refund_lease)
         return await self.carry_out(refund)
 
     async def carry_out(self, refund: Refund) -> Refund:

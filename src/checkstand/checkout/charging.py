@@ -66,14 +66,17 @@ class Charging:
         async with self._leased(attempt):
             outcome = await self.payments.lookup(attempt)
             if isinstance(outcome, NeedsAction) and self._overdue(attempt):
-                return await self._called_off(attempt, outcome)
+                waits = replace(
+                    attempt, action=outcome, reference=outcome.reference or attempt.reference
+                )
+                return await self._called_off(waits)
             return await self._settled(attempt, outcome, None)
 
     async def call_off(self, attempt: Attempt) -> Placement:
-        """Calls off an attempt that waits for the shopper and whose lease is ours; when it was
-        paid meanwhile, that is settled."""
+        """Calls off an attempt that waits for the shopper and whose lease is ours. When it was paid
+        meanwhile, that is settled; when the provider does not answer, it stays as it is."""
         async with self._leased(attempt):
-            return await self._called_off(attempt, await self.payments.lookup(attempt))
+            return await self._called_off(attempt)
 
     async def call_off_cart(self, cart_key: str) -> None:
         """Calls off the payment of a cart that is about to be edited (DECISIONS 15). PaymentPending
@@ -91,18 +94,17 @@ class Charging:
         if placement.status in (PaymentStatus.PENDING, PaymentStatus.NEEDS_ACTION):
             raise PaymentPending
 
-    async def _called_off(self, attempt: Attempt, seen: Outcome) -> Placement:
-        if not isinstance(seen, NeedsAction):
-            return await self._settled(attempt, seen, None)
-        attempt = replace(attempt, reference=seen.reference or attempt.reference)
+    async def _called_off(self, attempt: Attempt) -> Placement:
+        """Voided first: to look first could finish what the shopper no longer wants."""
         match await self.payments.void(attempt):
             case Approved():
                 async with self.database.transaction() as connection:
                     return await let_go(connection, attempt, self.clock.now())
-            case Declined():  # paid between the look and the void
+            case Declined():  # too late: it was paid
                 return await self._settled(attempt, await self.payments.lookup(attempt), None)
             case NeedsAction() | Unknown():
-                return await self._settled(attempt, seen, None)
+                stands = attempt.action or Unknown("it cannot be called off", attempt.reference)
+                return await self._settled(attempt, stands, None)
 
     async def _settled(
         self, attempt: Attempt, outcome: Outcome, ticket: Ticket | None

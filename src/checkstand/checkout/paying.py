@@ -32,6 +32,7 @@ ReturnUrl = Callable[[int, str], str]
 """Where a shopper comes back to from the provider, by order id and order key."""
 _OURS = frozenset({"saved_token", "saved_customer", "saved_gateway"})
 _LARGEST_ID = 2**63 - 1
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def begin(
     browser began a payment that is not for this."""
     if payment.get("saved_gateway", gateway_id) != gateway_id:
         raise SavedMethodUnknown
-    reference = gateway.browser_payment(payment) if payment else ""
+    reference = gateway.browser_payment(payment)[:_LONGEST_NAME] if payment else ""
     attempt = Attempt(
         id=ids.attempt_id(),
         order_id=order.id,

@@ -29,7 +29,7 @@ from checkstand.payments.model import (
     Refund,
     Unknown,
 )
-from checkstand.payments.store import attempts, refunds, tokens
+from checkstand.payments.store import attempts, contexts, refunds, tokens
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
@@ -39,6 +39,7 @@ REPLAYED_FOR = timedelta(hours=48)
 _ROW_KEPT_FOR = REPLAYED_FOR + timedelta(hours=24)
 _FIRST_LOOK = 2.0
 _LAST_LOOK = 900.0
+_ACTION_LOOK = 60.0
 _DECLINED = "The payment was declined."
 _TAKEN = (Funds.CAPTURED, Funds.NOTHING_DUE)
 
@@ -63,6 +64,8 @@ async def settle(
         again = _later(attempt, now) if isinstance(outcome, Unknown) else None
         await attempts.looked(connection, attempt, now, again)
         return placement
+    if recorded.reference and not recorded.state.live:
+        await contexts.forget(connection, recorded.gateway, recorded.reference)
     cart = found.cart if found.cart and found.cart.order_id == order.id else None
     match outcome:
         case Approved():
@@ -163,12 +166,14 @@ def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
 
 
 def _next_look(attempt: Attempt, now: datetime) -> datetime | None:
-    """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes."""
+    """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes; every minute while
+    a shopper is at it, who may not come back."""
     return _later(attempt, now) if attempt.state.live else None
 
 
 def _later(attempt: Attempt, now: datetime) -> datetime:
-    return now + timedelta(seconds=min(_LAST_LOOK, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
+    longest = _ACTION_LOOK if attempt.state is AttemptState.NEEDS_ACTION else _LAST_LOOK
+    return now + timedelta(seconds=min(longest, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
 
 
 async def _approved(

@@ -9,6 +9,7 @@ run in several processes at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 _IDLE = 1.0
 """Seconds between two looks when there was nothing to do."""
 _BATCH = 20
+_MOST_AT_ONCE = 100
+"""Questions to providers that may be open in one process."""
 _CONTEXTS_EVERY = 30.0
 _SWEEP_EVERY = 600.0
 _WORTH_A_CALL = 8
@@ -44,51 +47,122 @@ class Worker:
     back_office: BackOffice
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a webhook came to this process."""
-    _contexts_at: float = 0.0
-    _swept_at: float = 0.0
+    _contexts_at: float = -_CONTEXTS_EVERY
+    _swept_at: float = -_SWEEP_EVERY
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Runs until cancelled; trouble is logged and tried again at the next turn."""
-        while True:
-            done = 0
-            try:
-                done = await self.turn()
-            except CheckstandError as error:
-                _log.warning("the worker will try again: %s", error)
-            except Exception:
-                _log.exception("the worker will try again")
-            if done:
-                continue
-            self.arrived.clear()
-            try:  # apart from each other, when several processes start together
-                async with asyncio.timeout(_IDLE * random.uniform(0.8, 1.2)):
-                    await self.arrived.wait()
-            except TimeoutError:
-                pass
+        """Runs until cancelled; trouble is logged and tried again at the next turn. A provider that
+        thinks long holds up nothing else."""
+        try:
+            while True:
+                done = 0
+                try:
+                    done = await self._begin_turn()
+                except CheckstandError as error:
+                    _log.warning("the worker will try again: %s", error)
+                except Exception:
+                    _log.exception("the worker will try again")
+                if not done:
+                    await self._rest()
+        finally:
+            for task in self._asking:
+                task.cancel()
 
     async def turn(self) -> int:
-        """Does what is due now; says how much that was."""
-        done = await self.read_notices()
-        done += await self.finish_attempts()
-        done += await self.finish_refunds()
+        """Does what is due now, to the end; says how much that was."""
+        done = await self._begin_turn()
+        await self._all_asked()
+        return done
+
+    async def _begin_turn(self) -> int:
+        done = await self._begin_notices()
+        if len(self._asking) < _MOST_AT_ONCE:
+            done += await self._begin_attempts() + await self._begin_refunds()
         now = time.monotonic()
         if now - self._contexts_at >= _CONTEXTS_EVERY:
             self._contexts_at = now
-            done += await self.end_contexts()
+            done += await self._begin_contexts()
         if now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
             await sweep(self.charging.database, self.charging.clock)
         return done
 
+    async def _rest(self) -> None:
+        """Until a webhook comes; processes that started together drift apart."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_IDLE * random.uniform(0.8, 1.2)):
+                await self.arrived.wait()
+        self.arrived.clear()
+
+    def _ask(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.create_task(self._guarded(what, name, do))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _all_asked(self) -> None:
+        while self._asking:
+            await asyncio.gather(*self._asking)
+
     # --- what is due ---------------------------------------------------------------------------
 
     async def read_notices(self) -> int:
-        """Makes due what webhooks point at."""
+        """Makes due what webhooks point at; says how many there were."""
+        done = await self._begin_notices()
+        await self._all_asked()
+        return done
+
+    async def finish_attempts(self) -> int:
+        """Asks providers about attempts whose look is due; says how many there were."""
+        done = await self._begin_attempts()
+        await self._all_asked()
+        return done
+
+    async def finish_refunds(self) -> int:
+        """Carries out refunds that are open and that nobody is at; says how many there were."""
+        done = await self._begin_refunds()
+        await self._all_asked()
+        return done
+
+    async def end_contexts(self) -> int:
+        """Calls off payments that were prepared for a browser and not made in time."""
+        done = await self._begin_contexts()
+        await self._all_asked()
+        return done
+
+    async def _begin_notices(self) -> int:
         async with self.charging.database.transaction() as connection:
             found = await notices.open_ones(connection, _BATCH)
             for stored in found:
                 await self._read(connection, stored)
         return len(found)
+
+    async def _begin_attempts(self) -> int:
+        now = self.charging.clock.now()
+        async with self.charging.database.transaction() as connection:
+            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH)
+        for attempt in due:
+            if attempt.looks == _WORTH_A_CALL:
+                _log.error("%s does not say what became of %s", attempt.gateway, attempt.id)
+            self._ask("finish", attempt.id, partial(self.charging.look, attempt))
+        return len(due)
+
+    async def _begin_refunds(self) -> int:
+        now = self.charging.clock.now()
+        until = now + self.back_office.refund_lease
+        async with self.charging.database.transaction() as connection:
+            due = await refunds.claim_due(connection, now, until, _BATCH)
+        for refund in due:
+            self._ask("refund", refund.id, partial(self.back_office.carry_out, refund))
+        return len(due)
+
+    async def _begin_contexts(self) -> int:
+        now = self.charging.clock.now()
+        async with self.charging.database.transaction() as connection:
+            over = await contexts.take_expired(connection, now, _BATCH)
+        for prepared in over:
+            self._ask("end", prepared.id, partial(self._end, prepared))
+        return len(over)
 
     async def _read(self, connection: Connection, stored: StoredNotice) -> None:
         """Records in one transaction that a notice was read and what is to be looked at: also an
@@ -108,37 +182,6 @@ class Worker:
             return
         await attempts.look_soon(connection, attempt.id, now)
         await notices.handled(connection, stored, "looked", now)
-
-    async def finish_attempts(self) -> int:
-        """Asks providers about attempts whose look is due."""
-        now = self.charging.clock.now()
-        async with self.charging.database.transaction() as connection:
-            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH)
-        await asyncio.gather(*(self._finish(attempt) for attempt in due))
-        return len(due)
-
-    async def _finish(self, attempt: Attempt) -> None:
-        if attempt.looks == _WORTH_A_CALL:
-            _log.error("%s does not say what became of attempt %s", attempt.gateway, attempt.id)
-        await self._guarded("finish", attempt.id, partial(self.charging.look, attempt))
-
-    async def finish_refunds(self) -> int:
-        """Carries out refunds that are open and that nobody is at."""
-        now = self.charging.clock.now()
-        async with self.charging.database.transaction() as connection:
-            due = await refunds.claim_due(connection, now, now + LEASE, _BATCH)
-        for refund in due:
-            await self._guarded("refund", refund.id, partial(self.back_office.carry_out, refund))
-        return len(due)
-
-    async def end_contexts(self) -> int:
-        """Calls off payments that were prepared for a browser and not made in time."""
-        now = self.charging.clock.now()
-        async with self.charging.database.transaction() as connection:
-            over = await contexts.take_expired(connection, now, _BATCH)
-        for prepared in over:
-            await self._guarded("end", prepared.id, partial(self._end, prepared))
-        return len(over)
 
     async def _end(self, prepared: Prepared) -> None:
         attempt = _standing_for(prepared)

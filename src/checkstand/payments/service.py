@@ -68,7 +68,9 @@ class Payments:
             raise ProviderSilent(retry_after=5) from None
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
-        gateway = self.gateways[attempt.gateway]
+        gateway = self.gateways.get(attempt.gateway)
+        if gateway is None:  # continued, and taken out of the settings meanwhile
+            return Unknown("the gateway is not in the settings")
         return await self._asked("charge", attempt, gateway.charge(attempt, payment))
 
     async def lookup(self, attempt: Attempt) -> Outcome:
@@ -92,6 +94,11 @@ class Payments:
         if gateway is None:
             return Unknown("the gateway is not in the settings")
         return await self._asked("refund", refund.attempt, gateway.refund(refund))
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which any gateway has surely answered, or will not."""
+        return max(gateway.timeout for gateway in self.gateways.values())
 
     async def close(self) -> None:
         for gateway in self.gateways.values():

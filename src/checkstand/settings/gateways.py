@@ -82,8 +82,8 @@ class PayPalSettings(OfflineGatewaySettings):
     capture: Capture = Field("automatic", description=_CAPTURE)
     unbound_orders: Literal["refuse", "accept"] = Field(
         "refuse",
-        description="Whether a PayPal order may pay that a browser made without the `custom_id` of "
-        "the payment context: amount and currency must match in any case.",
+        description="Whether a PayPal order may pay that a browser made without a `custom_id`. "
+        "Amount and currency must match in any case; with another `custom_id` it never pays.",
     )
     api_base: str = Field("", description="Another address of the API, for tests; empty: PayPal.")
 

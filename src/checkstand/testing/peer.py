@@ -98,8 +98,15 @@ class Peer(Protocol):
     def expect(self, attempt: Attempt) -> None:
         """Told of every attempt before it is charged: for ledgers that know a browser's payment
         by its reference only."""
+        return None  # noqa: RET501 - a default that does nothing, not an abstract method
 
     async def stale_webhook(self, attempt_id: str) -> tuple[bytes, Mapping[str, str]] | None:
         """A webhook that was signed rightly, but more than five minutes ago. None when the
         provider signs no time."""
         return None
+
+    def answer_all(self, status: int | None) -> None:
+        """From now on the provider answers everything with this HTTP status and an empty object,
+        and does nothing; None: as usual again. Without it, what the suite knows of outages,
+        revoked keys and exhausted limits is skipped."""
+        raise NotImplementedError

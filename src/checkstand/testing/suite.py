@@ -20,11 +20,11 @@ from checkstand.testing.promises.charging import Acting, Browsing, Charging
 from checkstand.testing.promises.hostile import Hostile, Webhooks
 from checkstand.testing.promises.reserving import Reserving
 from checkstand.testing.promises.telling import Telling
-from checkstand.testing.promises.truth import Returns, Truth
+from checkstand.testing.promises.truth import Outages, Returns, Truth
 
 
 class GatewaySuite(
-    Charging, Acting, Browsing, Truth, Returns, Reserving, Hostile, Webhooks, Telling
+    Charging, Acting, Browsing, Truth, Outages, Returns, Reserving, Hostile, Webhooks, Telling
 ):
     """Subclass it and say how a peer is made; every test gets a new one."""
 

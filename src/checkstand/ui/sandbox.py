@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from checkstand.errors import Refusal
 from checkstand.kit.money import Currency, Money
-from checkstand.payments.sandbox_store import Played
+from checkstand.payments.store.sandbox import Played
 from checkstand.ui.pages import HEADERS, TEMPLATES
 
 router = APIRouter(include_in_schema=False)

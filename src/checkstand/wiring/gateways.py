@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import cast
+from typing import Any, cast
+
+from pydantic import SecretStr
 
 from checkstand.errors import ConfigurationError
 from checkstand.payments.gateway import Gateway, GatewayFactory, House
 from checkstand.payments.gateways import offline, sandbox
-from checkstand.payments.sandbox_store import SandboxLedger
 from checkstand.payments.service import NOTHING_DUE
+from checkstand.payments.store.sandbox import SandboxLedger
 from checkstand.settings import Settings
+from checkstand.settings.gateways import OfflineGatewaySettings
 from checkstand.storage.database import Database
 
+PROVIDERS = ("stripe", "paypal", "square", "authorizenet")
 ENTRY_POINTS = "checkstand.gateways"
 
 
@@ -21,9 +26,15 @@ def gateways_of(settings: Settings, house: House, database: Database | None) -> 
     their settings and how to mend it. `database`: None for who only looks at them."""
     gateways = {
         **_sandbox(settings, house, database),
+        **_providers(settings, house),
         **_offline(settings),
-        **_third_party(settings, house),
     }
+    for name, gateway in _third_party(settings, house).items():
+        if name in gateways:
+            raise ConfigurationError(
+                f"gateways.more: there is a gateway {name} already; switch one of the two off"
+            )
+        gateways[name] = gateway
     wrong = [
         f"gateways.{name}: {complaint}"
         for name, gateway in gateways.items()
@@ -48,16 +59,33 @@ def _sandbox(settings: Settings, house: House, database: Database | None) -> dic
     chosen = settings.gateways.sandbox
     if not chosen.enabled:
         return {}
-    made = sandbox.gateway(
-        title=chosen.title,
-        description=chosen.description,
-        capture=chosen.capture,
-        webhook_secret=chosen.webhook_secret.get_secret_value(),
-        ledger=SandboxLedger(cast("Database", database)),  # who only looks asks it nothing
-        house=house,
-        timeout=settings.payments.timeout,
-    )
-    return {"sandbox": made}
+    ledger = SandboxLedger(cast("Database", database))  # who only looks asks it nothing
+    timeout = settings.payments.timeout
+    return {
+        "sandbox": sandbox.gateway(**_values(chosen), ledger=ledger, house=house, timeout=timeout)
+    }
+
+
+def _providers(settings: Settings, house: House) -> dict[str, Gateway]:
+    """Those that ask a provider over the network. Each is loaded only where it is used."""
+    gateways: dict[str, Gateway] = {}
+    for name in PROVIDERS:
+        chosen = getattr(settings.gateways, name)
+        if chosen.enabled:
+            module = import_module(f"checkstand.payments.gateways.{name}")
+            gateways[name] = module.gateway(
+                **_values(chosen), house=house, timeout=settings.payments.timeout
+            )
+    return gateways
+
+
+def _values(section: OfflineGatewaySettings) -> dict[str, Any]:
+    """A gateway's settings as plain values, secrets unwrapped."""
+    return {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for key, value in section
+        if key != "enabled"
+    }
 
 
 def _offline(settings: Settings) -> dict[str, Gateway]:

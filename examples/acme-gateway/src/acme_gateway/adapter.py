@@ -10,7 +10,9 @@ import hmac
 import json
 import logging
 import re
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -39,6 +41,10 @@ class Silent(Exception):
     """No answer, or none that can be read: money may or may not have moved."""
 
 
+class KeyRefused(Silent):
+    """Acme does nothing for our key. What it did before is still done."""
+
+
 class AcmeGateway:
     def __init__(
         self,
@@ -62,6 +68,7 @@ class AcmeGateway:
             base_url=api_base,
             headers={"Authorization": f"Bearer {secret_key}"},
             timeout=timeout / 2.5,
+            verify=_tls(),
         )
 
     @property
@@ -104,7 +111,16 @@ class AcmeGateway:
             return self._outcome(await self._ask("GET", f"/payments/{attempt.id}"))
         else:
             return _declined("missing_token", "Send `token` as Acme's script made it: tok_….")
-        return self._outcome(await self._ask("PUT", f"/payments/{attempt.id}", body))
+        try:
+            answer = await self._ask("PUT", f"/payments/{attempt.id}", body)
+        except KeyRefused:
+            if attempt.repeated:  # the time before, the key may have been good
+                raise
+            return _declined("configuration_error", "This way to pay is not available right now.")
+        if answer.status_code == 422:
+            code = str(_body(answer).get("code", "refused"))
+            return _declined(code, "Acme does not take this payment.")
+        return self._outcome(answer)
 
     async def lookup(self, attempt: Attempt) -> Outcome:
         """What Acme has never heard of is cancelled there, so that it cannot come later."""
@@ -115,20 +131,28 @@ class AcmeGateway:
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
         answer = await self._ask("POST", f"/payments/{attempt.id}/capture", _sum(amount))
+        if answer.status_code == 409:
+            return _declined("not_reserved", "So much is not reserved at Acme.")
         return self._outcome(answer)
 
     async def void(self, attempt: Attempt) -> Outcome:
-        answer = await self._ask("POST", f"/payments/{attempt.id}/cancel")
-        if answer.status_code == 200 and _body(answer)["status"] in ("cancelled", "declined"):
-            return Approved(Funds.RETURNED, attempt.id)
-        return _declined("already_captured", "The money was taken; it can be refunded.")
+        outcome = self._outcome(await self._ask("POST", f"/payments/{attempt.id}/cancel"))
+        match outcome:
+            case Approved():
+                return _declined("already_captured", "The money was taken; it can be refunded.")
+            case Declined():  # nothing is held, now or before
+                return Approved(Funds.RETURNED, attempt.id)
+            case _:
+                return outcome
 
     async def refund(self, refund: Refund) -> Outcome:
         path = f"/payments/{refund.attempt.id}/refunds/{refund.id}"
         answer = await self._ask("PUT", path, _sum(refund.amount))
-        if answer.status_code == 200:
+        if answer.status_code == 409:
+            return _declined("more_than_captured", "More than is left of the payment.")
+        if answer.status_code == 200 and _body(answer).get("id") == refund.id:
             return Approved(Funds.RETURNED, refund.id)
-        return self._outcome(answer)
+        raise Silent(f"status {answer.status_code}")
 
     async def parse_webhook(self, raw: bytes, headers: Mapping[str, str]) -> Notice | None:
         signed_at = headers.get("acme-timestamp", "")
@@ -148,7 +172,7 @@ class AcmeGateway:
     def complaints(self) -> list[str]:
         keys = (self._secret_key.startswith("sk_test_"), self._publishable_key[:8] == "pk_test_")
         if keys[0] != keys[1]:
-            return ["gateways.more.acme: one key is for tests, the other is not; take a pair."]
+            return ["one key is for tests and the other is not: take a pair."]
         return []
 
     async def close(self) -> None:
@@ -158,6 +182,8 @@ class AcmeGateway:
         """Whether the session that a browser names was made for this cart, for this much."""
         answer = await self._ask("GET", f"/sessions/{attempt.reference}")
         if answer.status_code != 200:
+            if attempt.repeated:  # it may have been paid by it, and be gone since
+                raise Silent("no such session any more")
             return False
         session = _body(answer)
         due = {**_sum(attempt.amount), "binding": attempt.binding}
@@ -166,24 +192,23 @@ class AcmeGateway:
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> httpx2.Response:
-        """Acme's answer below 500; Silent for anything else."""
+        """Acme's answer when it says something about what was asked; Silent for anything else."""
         try:
             answer = await self._http.request(method, path, json=body)
         except httpx2.HTTPError as error:
             raise Silent(type(error).__name__) from None
-        if answer.status_code >= 500:
-            raise Silent(f"status {answer.status_code}")
         if answer.status_code in (401, 403):
             _log.error("Acme refuses the secret key of gateways.more.acme")
+            raise KeyRefused
+        if answer.status_code not in (200, 404, 409, 422):
+            raise Silent(f"status {answer.status_code}")
         return answer
 
     def _outcome(self, answer: httpx2.Response) -> Outcome:
-        """Every answer about a payment. What is not understood is Unknown, never a decline."""
-        if answer.status_code in (401, 403):
-            return _declined("configuration_error", "This way to pay is not available right now.")
-        payment = _body(answer)
+        """What a payment says of itself. What is not understood is Unknown, never a decline."""
         if answer.status_code != 200:
-            return _declined(str(payment.get("code", "refused")), "Acme refused the payment.")
+            return Unknown(f"status {answer.status_code}")
+        payment = _body(answer)
         match payment.get("status"):
             case "captured":
                 return Approved(Funds.CAPTURED, str(payment["id"]))
@@ -197,6 +222,12 @@ class AcmeGateway:
                 return _declined("cancelled", "This payment was cancelled. Please try again.")
             case _:
                 return Unknown("a status that we do not know")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading all certificates takes longer than a charge."""
+    return httpx2.create_ssl_context()
 
 
 def _sum(amount: Money) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from checkstand.payments.model import (
     SavedMethod,
     Unknown,
 )
-from checkstand.payments.sandbox_store import Played, State
+from checkstand.payments.store.sandbox import Played, State
 
 SIGNATURE_HEADER = "checkstand-sandbox-signature"
 TOLERANCE = 300.0  # seconds
@@ -50,7 +50,7 @@ _TRUE = (True, 1, "1", "true", "yes", "on")
 
 
 class Ledger(Protocol):
-    """What the sandbox, as a provider, knows. See sandbox_store.SandboxLedger."""
+    """What the sandbox, as a provider, knows. See store.sandbox.SandboxLedger."""
 
     async def open(self, payment: Played) -> Played: ...
 
@@ -183,8 +183,8 @@ class SandboxGateway:
     def complaints(self) -> list[str]:
         if len(self.webhook_secret) < 4:
             return [
-                "gateways.sandbox.webhook_secret is shorter than 4 characters: give it a longer "
-                "one, or leave it out for the usual `sandbox`."
+                "webhook_secret is shorter than 4 characters: give it a longer one, or leave it "
+                "out for the usual `sandbox`."
             ]
         return []
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from checkstand.payments.sandbox_store import State
+from checkstand.payments.store.sandbox import State
 
 LATE_SECONDS = 5.0
 SLOW_SECONDS = 2.0

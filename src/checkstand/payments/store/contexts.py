@@ -68,6 +68,15 @@ async def by_id(connection: Connection, context_id: str) -> Prepared | None:
     return _prepared(row) if row else None
 
 
+async def forget(connection: Connection, gateway: str, reference: str) -> None:
+    """Erases what was prepared for a payment that is over."""
+    await connection.execute(
+        "DELETE FROM payment_contexts WHERE gateway = $1 AND reference = $2 AND reference <> ''",
+        gateway,
+        reference,
+    )
+
+
 async def take_expired(connection: Connection, now: datetime, limit: int) -> list[Prepared]:
     """Removes contexts whose time is over; gives those whose payment nobody has ordered with, so
     that it can be called off at the provider. Run it in the transaction of that."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from checkstand.payments.model import Approved, Attempt, Declined, Unknown
+from checkstand.payments.model import Approved, Attempt, Declined, NeedsAction, Unknown
 from checkstand.testing import makers
 from checkstand.testing.peer import Fault, Peer, Wish
 from checkstand.testing.promises.asking import (
@@ -151,3 +151,51 @@ class Returns:
         assert isinstance(outcome, Declined), outcome
         assert await peer.charged(attempt.id) == [1999]
         assert await peer.returned(attempt.id) == []
+
+
+class Outages:
+    """Promises about a provider that answers nothing of use: a revoked key, an exhausted limit, a
+    bad day. What was paid before is still paid."""
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 405, 429, 500, 502, 503, 200])
+    async def test_what_is_not_understood_is_never_a_decline(self, peer: Peer, status: int) -> None:
+        due = await bill(peer, Wish.APPROVE)
+        outcome = await charge(peer, due)
+        assert isinstance(outcome, Approved), outcome
+        attempt = makers.approved(due.attempt, outcome)
+        gateway, refundable = peer.gateway, "refunds" in peer.gateway.description.supports
+        refund = makers.refund(attempt, 700, repeated=True)
+        if refundable:
+            assert isinstance(await gateway.refund(refund), Approved)
+        self.answer_all(peer, status)
+        forgotten = replace(due.attempt, repeated=True)
+        known = await asked(gateway, gateway.lookup(attempt))
+        lost = await asked(gateway, gateway.lookup(forgotten))
+        again = await asked(gateway, gateway.charge(forgotten, due.payment))
+        for outcome in (known, lost, again):
+            assert not isinstance(outcome, Declined), f"paid, and yet {outcome}"
+        if refundable:
+            outcome = await asked(gateway, gateway.refund(refund))
+            assert not isinstance(outcome, Declined), f"given back, and yet {outcome}"
+        self.answer_all(peer, None)
+        assert isinstance(await looked_up(peer, attempt), Approved)
+        assert await peer.charged(attempt.id) == [1999]
+        assert await peer.returned(attempt.id) == ([700] if refundable else [])
+
+    @pytest.mark.parametrize("status", [401, 429, 500, 200])
+    async def test_a_first_charge_in_an_outage_charges_nothing(
+        self, peer: Peer, status: int
+    ) -> None:
+        due = await bill(peer, Wish.APPROVE)
+        self.answer_all(peer, status)
+        outcome = await charge(peer, due)
+        assert not isinstance(outcome, Approved | NeedsAction), outcome
+        self.answer_all(peer, None)
+        assert await peer.charged(due.attempt.id) == []
+
+    @staticmethod
+    def answer_all(peer: Peer, status: int | None) -> None:
+        play = getattr(peer, "answer_all", None)
+        if play is None or getattr(play, "__func__", None) is Peer.answer_all:
+            pytest.skip("the peer cannot answer everything with one status")
+        play(status)
