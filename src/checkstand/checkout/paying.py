@@ -112,7 +112,8 @@ async def _check_context(
     named = payment.get("context_id")
     if isinstance(named, str) and named:
         prepared = await contexts.by_id(connection, named)
-        if prepared is None or prepared.expires_at <= attempt.created_at:
+        over = prepared is None or prepared.expires_at <= attempt.created_at
+        if over and not attempt.reference:
             raise PaymentContextStale
         found.append(prepared)
     amount = attempt.amount
