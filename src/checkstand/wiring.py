@@ -9,14 +9,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from checkstand.access.credentials import Credentials
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
 from checkstand.catalog.service import Catalogue
+from checkstand.catalog.showcase import Showcase
 from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
+from checkstand.customers.addresses import Address
 from checkstand.errors import ConfigurationError
 from checkstand.jobs import housekeeping
 from checkstand.kit.clock import Clock, SystemClock
@@ -46,6 +49,15 @@ class StoreProfile:
     base_url: str
     order_received_url: str
     dialect: str
+    description: str = ""
+    product_url: str = "{base_url}/product/{slug}/"
+    address: Address = Address()
+    """Where the store is, as it writes that itself."""
+
+    def product_page(self, product_id: int, slug: str) -> str:
+        """Where a storefront shows a product."""
+        named = quote(slug or str(product_id), safe="")
+        return self.product_url.format(base_url=self.base_url, id=product_id, slug=named)
 
     def order_received(self, order_id: int, order_key: str) -> str:
         """Where a shopper reads the confirmation of an order."""
@@ -63,6 +75,7 @@ class Shop:
     database: Database
     credentials: Credentials
     catalogue: Catalogue
+    showcase: Showcase
     carts: CartService
     checkout: Checkout
     orders: Orders
@@ -167,6 +180,7 @@ def build(
         database=database,
         credentials=Credentials(database),
         catalogue=catalogue,
+        showcase=Showcase(database, catalogue, clock),
         carts=carts,
         checkout=Checkout(
             carts=carts,
@@ -190,6 +204,9 @@ def _profile(settings: Settings) -> StoreProfile:
         base_url=server.base_url.rstrip("/") or f"http://{server.host}:{server.port}",
         order_received_url=store.order_received_url,
         dialect=settings.checkout.dialect,
+        description=store.description,
+        product_url=store.product_url,
+        address=Address(**store.address.model_dump()),
     )
 
 

@@ -202,6 +202,11 @@ class StoreSettings(Section):
     sell_to: tuple[CountryCode, ...] = Field(
         (), description="Countries that may order; empty: all."
     )
+    product_url: str = Field(
+        "{base_url}/product/{slug}/",
+        description="Where a storefront shows a product; {base_url}, {id} and {slug} are filled "
+        "in.",
+    )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
         description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} "
@@ -221,6 +226,10 @@ class StoreSettings(Section):
                     f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} "
                     "cannot be charged; lower the decimals"
                 )
+        try:
+            self.product_url.format(base_url="", id=1, slug="")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError("product_url may only use {base_url}, {id} and {slug}") from None
         try:
             self.order_received_url.format(base_url="", order_id=1, order_key="")
         except (KeyError, ValueError, IndexError):

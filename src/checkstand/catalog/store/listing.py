@@ -1,0 +1,456 @@
+"""Pages of products: one statement finds a page with what is known of each, one counts.
+
+Filters and orders run on `product_listing`, which the database keeps true by itself (migration
+0005). Every value is a parameter; the texts here are constants.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Record as Row
+
+from checkstand.catalog.listing import (
+    AttributeFilter,
+    Listed,
+    Match,
+    OrderBy,
+    ProductQuery,
+    Review,
+    Term,
+    TermFilter,
+    Visibility,
+)
+from checkstand.catalog.model import ProductType, StockStatus
+from checkstand.storage.database import Connection
+
+_MOST_WORDS = 10
+_WORD = re.compile(r"\w+")
+_SHOWN_IN = {
+    Visibility.VISIBLE: ["visible"],
+    Visibility.CATALOG: ["visible", "catalog"],
+    Visibility.SEARCH: ["visible", "search"],
+    Visibility.HIDDEN: ["hidden"],
+}
+
+# As the presenter says it: counted products by what can still be had, others as they are marked.
+_STATUS = """CASE
+    WHEN l.flat_status = 'instock' OR EXISTS (
+        SELECT FROM stock s WHERE s.product_id = ANY (l.stock_ids) AND s.quantity > (
+            SELECT coalesce(sum(h.quantity), 0) FROM stock_holds h
+            WHERE h.product_id = s.product_id AND h.expires_at > now()))
+    THEN 'instock'
+    WHEN l.backorders OR l.flat_status = 'onbackorder' THEN 'onbackorder'
+    ELSE 'outofstock' END"""
+
+_ORDERS: Mapping[OrderBy, str] = {
+    OrderBy.DATE: "l.created_at {0}, l.product_id {0}",
+    OrderBy.ID: "l.product_id {0}",
+    OrderBy.TITLE: "lower(l.name) {0}, l.product_id {0}",
+    OrderBy.NAME: "lower(l.name) {0}, l.product_id {0}",
+    OrderBy.ALPHABETICAL: "lower(l.name), l.product_id",
+    OrderBy.REVERSE_ALPHA: "lower(l.name) DESC, l.product_id DESC",
+    OrderBy.SLUG: "(SELECT p.slug FROM products p WHERE p.id = l.product_id) {0}, l.product_id {0}",
+    OrderBy.PRICE: "l.price {0} NULLS LAST, l.product_id {0}",
+    OrderBy.PRICE_ASC: "l.price, l.product_id",
+    OrderBy.PRICE_DESC: "l.price DESC NULLS LAST, l.product_id DESC",
+    OrderBy.POPULARITY: "l.sales {0}, l.product_id {0}",
+    OrderBy.SALES: "l.sales {0}, l.product_id {0}",
+    OrderBy.RATING: "l.rating {0}, l.product_id {0}",
+    OrderBy.REVIEW_COUNT: "l.review_count {0}, l.product_id {0}",
+    OrderBy.MENU_ORDER: "l.position {0}, lower(l.name) {0}, l.product_id {0}",
+    OrderBy.RAND: "random()",
+    OrderBy.BY_STOCK: f"({_STATUS} = 'instock') DESC, l.created_at DESC, l.product_id DESC",
+    OrderBy.ON_SALE_FIRST: "l.on_sale DESC, l.created_at DESC, l.product_id DESC",
+    OrderBy.FEATURED_FIRST: "l.featured DESC, l.created_at DESC, l.product_id DESC",
+}
+
+_TERMS = """
+    (SELECT coalesce(jsonb_agg(jsonb_build_array(t.id, t.name, t.slug) ORDER BY t.name, t.id), '[]')
+     FROM {links} x JOIN {terms} t ON t.id = x.{column} WHERE x.product_id = root.id)
+"""
+
+# Next in line by id and then from the start: a few steps of an index, however full a category is.
+_NEIGHBOURS = """
+    (SELECT m.product_id FROM product_categories m JOIN product_listing r USING (product_id)
+     WHERE m.category_id = own.category_id AND m.product_id {side} root.id
+       AND r.published AND r.parent_id = 0 AND r.visibility IN ('visible', 'catalog')
+     ORDER BY m.product_id LIMIT 5)
+"""
+
+_LISTED = f"""
+    SELECT p.id, p.created_at, p.updated_at, p.global_unique_id, l.price, l.price_high, l.rating,
+        l.rating_count, l.review_count, l.sales, p.grouped_ids,
+        p.upsell_ids || root.cross_sell_ids AS linked_ids,
+        {_TERMS.format(links="product_categories", terms="categories", column="category_id")}
+            AS categories,
+        {_TERMS.format(links="product_tags", terms="tags", column="tag_id")} AS tags,
+        {_TERMS.format(links="product_brands", terms="brands", column="brand_id")} AS brands,
+        (SELECT coalesce(jsonb_object_agg(a.slug, a.id), '{{}}') FROM attributes a
+         WHERE a.slug IN (SELECT e ->> 'slug' FROM jsonb_array_elements(root.attributes) e))
+            AS attribute_ids,
+        ARRAY(SELECT v.product_id FROM product_listing v
+              WHERE v.parent_id = p.id AND v.parent_id > 0 AND v.published ORDER BY v.position, v.product_id)
+            AS variation_ids,
+        ARRAY(SELECT near.product_id FROM product_categories own, LATERAL (
+                  {_NEIGHBOURS.format(side=">")} UNION ALL {_NEIGHBOURS.format(side="<")} LIMIT 5
+              ) near WHERE own.product_id = root.id GROUP BY 1 ORDER BY min(own.category_id), 1
+              LIMIT 5) AS related_ids,
+        CASE WHEN $1::boolean THEN (
+            SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.created_at DESC, r.id DESC), '[]')
+            FROM (SELECT * FROM product_reviews
+                  WHERE product_id = root.id AND status = 'approved'
+                  ORDER BY created_at DESC, id DESC LIMIT 100) r) END AS reviews
+    FROM unnest({{ids}}) WITH ORDINALITY AS page (id, place)
+    JOIN products p ON p.id = page.id
+    JOIN products root ON root.id = coalesce(p.parent_id, p.id)
+    JOIN product_listing l ON l.product_id = p.id AND l.published
+    ORDER BY page.place
+"""
+
+_BY_REFERENCE = _LISTED.replace(
+    "{ids}",
+    """ARRAY(
+        SELECT id FROM (
+            SELECT id, 0 AS rank FROM products WHERE id = $2::bigint
+            UNION ALL SELECT id, 1 FROM products WHERE sku = $3::text
+            UNION ALL SELECT id, 2 FROM products WHERE slug = $3::text
+        ) AS found ORDER BY rank LIMIT 1)""",
+)
+
+
+class _Filters:
+    """Conditions on `product_listing l`, and the values of their parameters."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self.values: list[Any] = []
+        self.conditions: list[str] = []
+
+    def put(self, value: Any, type: str) -> str:
+        """The mark of a parameter with this value."""
+        self.values.append(value)
+        return f"${self._first + len(self.values) - 1}::{type}"
+
+    def add(self, condition: str) -> None:
+        self.conditions.append(condition)
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(self.conditions)
+
+
+async def page(connection: Connection, query: ProductQuery) -> list[Listed]:
+    """The products of the page that `query` asks for, in its order."""
+    filters = _filters(query, first=2)
+    order = _order(query, filters)
+    limit, offset = filters.put(query.per_page, "int"), filters.put(query.skipped, "bigint")
+    ids = f"""ARRAY(SELECT l.product_id FROM product_listing l WHERE {filters.where}
+                    ORDER BY {order} LIMIT {limit} OFFSET {offset})"""
+    rows = await connection.fetch(_LISTED.replace("{ids}", ids), query.with_reviews, *filters.values)
+    return [_listed(row) for row in rows]
+
+
+async def count(connection: Connection, query: ProductQuery) -> int:
+    """How many products the filters of `query` leave, on all pages."""
+    filters = _filters(query, first=1)
+    statement = f"SELECT count(*) FROM product_listing l WHERE {filters.where}"
+    found: int = await connection.fetchval(statement, *filters.values)
+    return found
+
+
+async def by_reference(
+    connection: Connection, reference: str, *, with_reviews: bool = False
+) -> Listed | None:
+    """The published product that an ID, else a SKU, else a slug names."""
+    number = int(reference) if reference.isascii() and reference.isdecimal() else None
+    row = await connection.fetchrow(
+        _BY_REFERENCE, with_reviews, number if number and number < 2**63 else None, reference
+    )
+    return _listed(row) if row is not None else None
+
+
+async def stock_and_prices(
+    connection: Connection, stock_ids: Sequence[int], ids: Sequence[int], at: datetime
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Units that a stranger can have, by stock row; lowest price in minor units, by product."""
+    row = await connection.fetchrow(
+        """
+        SELECT stock_available($1::bigint[], NULL, $2) AS stock,
+            (SELECT coalesce(jsonb_object_agg(product_id, price), '{}') FROM product_listing
+             WHERE product_id = ANY ($3::bigint[]) AND price IS NOT NULL) AS prices
+        """,
+        list(stock_ids),
+        at,
+        list(ids),
+    )
+    assert row is not None
+    return (
+        {int(id): int(units) for id, units in row["stock"].items()},
+        {int(id): int(price) for id, price in row["prices"].items()},
+    )
+
+
+async def refresh_sales(connection: Connection, at: datetime) -> int:
+    """Bring the prices of sales that began or ended by `at` up to date; how many products."""
+    found: int = await connection.fetchval(
+        """
+        WITH due AS (
+            SELECT array_agg(product_id) AS ids FROM (
+                SELECT product_id FROM product_listing WHERE changes_at <= $1
+                ORDER BY product_id LIMIT 1000 FOR UPDATE SKIP LOCKED
+            ) AS rows
+        )
+        SELECT coalesce(cardinality(ids), 0) FROM due, LATERAL refresh_listing(coalesce(ids, '{}'))
+        """,
+        at,
+    )
+    return found
+
+
+async def count_sales(connection: Connection, until: datetime) -> None:
+    """Add the units of orders placed before `until` that were not counted yet.
+
+    `until` lies long enough back that no transaction is still about to place an order before it.
+    """
+    await connection.execute(
+        """
+        WITH before AS (
+            SELECT coalesce((SELECT counted_until FROM sales_tally FOR UPDATE), '-infinity') AS at
+        ), counted AS (
+            INSERT INTO sales_tally (counted_until) VALUES ($1)
+            ON CONFLICT (single) DO UPDATE SET counted_until = excluded.counted_until
+            WHERE sales_tally.counted_until < excluded.counted_until
+            RETURNING true
+        ), sold AS (
+            SELECT id, sum(quantity) AS units
+            FROM orders o JOIN order_lines l ON l.order_id = o.id,
+                LATERAL (SELECT l.product_id AS id UNION SELECT l.variation_id
+                         WHERE l.variation_id > 0) AS named, before
+            WHERE o.placed_at >= before.at AND o.placed_at < $1 AND EXISTS (SELECT FROM counted)
+            GROUP BY id
+        )
+        UPDATE product_listing p SET sales = p.sales + sold.units
+        FROM sold WHERE p.product_id = sold.id
+        """,
+        until,
+    )
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+
+def _filters(query: ProductQuery, first: int) -> _Filters:
+    filters = _Filters(first)
+    filters.add("l.published")
+    _put_kinds(query, filters)
+    _put_facts(query, filters)
+    _put_prices(query, filters)
+    _put_texts(query, filters)
+    for given, table, column in (
+        (query.categories, "categories", "category_ids"),
+        (query.tags, "tags", "tag_ids"),
+        (query.brands, "brands", "brand_ids"),
+    ):
+        if given is not None:
+            _put_terms(filters, given, table, column)
+    if query.attributes:
+        joined = " OR " if query.any_attribute else " AND "
+        filters.add(f"({joined.join(_options(filters, each) for each in query.attributes)})")
+    return filters
+
+
+def _put_kinds(query: ProductQuery, filters: _Filters) -> None:
+    variations = (
+        query.with_variations
+        or bool(query.parents)
+        or bool(query.include)
+        or bool(query.skus)
+        or ProductType.VARIATION in query.types
+    )
+    if not variations:
+        filters.add("l.parent_id = 0")
+    if query.types:
+        filters.add(f"l.type = ANY ({filters.put(list(query.types), 'text[]')})")
+    if query.types_excluded:
+        filters.add(f"l.type <> ALL ({filters.put(list(query.types_excluded), 'text[]')})")
+    if query.visibility is not Visibility.ANY:
+        shown = _SHOWN_IN[query.visibility]
+        filters.add(f"l.visibility = ANY ({filters.put(shown, 'text[]')})")
+    if query.include:
+        filters.add(f"l.product_id = ANY ({filters.put(list(query.include), 'bigint[]')})")
+    if query.exclude:
+        filters.add(f"l.product_id <> ALL ({filters.put(list(query.exclude), 'bigint[]')})")
+    if query.parents:
+        filters.add(f"l.parent_id = ANY ({filters.put(list(query.parents), 'bigint[]')})")
+    if query.parents_excluded:
+        filters.add(f"l.parent_id <> ALL ({filters.put(list(query.parents_excluded), 'bigint[]')})")
+
+
+def _put_facts(query: ProductQuery, filters: _Filters) -> None:
+    for name in ("featured", "on_sale", "virtual"):
+        wanted = getattr(query, name)
+        if wanted is not None:
+            filters.add(f"l.{name}" if wanted else f"NOT l.{name}")
+    if query.stock_status is not None:
+        filters.add(f"{_STATUS} = {filters.put(StockStatus(query.stock_status).value, 'text')}")
+    if query.after is not None:
+        filters.add(f"l.created_at > {filters.put(query.after, 'timestamptz')}")
+    if query.before is not None:
+        filters.add(f"l.created_at < {filters.put(query.before, 'timestamptz')}")
+    if query.ratings:
+        filters.add(f"round(l.rating) = ANY ({filters.put(list(query.ratings), 'int[]')})")
+
+
+def _put_prices(query: ProductQuery, filters: _Filters) -> None:
+    """A product with a range of prices passes when one of them can lie between the bounds."""
+    if query.hide_free:
+        filters.add("l.price_high > 0")
+    if query.min_price is not None:
+        filters.add(f"l.price_high >= {filters.put(query.min_price, 'bigint')}")
+    if query.max_price is not None:
+        filters.add(f"l.price <= {filters.put(query.max_price, 'bigint')}")
+
+
+def _put_texts(query: ProductQuery, filters: _Filters) -> None:
+    for column, value in (
+        ("slug", query.slug),
+        ("global_unique_id", query.global_unique_id),
+    ):
+        if value:
+            filters.add(
+                f"l.product_id IN (SELECT p.id FROM products p "
+                f"WHERE p.{column} = {filters.put(value, 'text')})"
+            )
+    if query.skus:
+        filters.add(
+            f"l.product_id IN (SELECT p.id FROM products p "
+            f"WHERE p.sku = ANY ({filters.put(list(query.skus), 'text[]')}))"
+        )
+    if query.search:
+        filters.add(
+            f"l.product_id IN (SELECT w.product_id FROM product_search w "
+            f"WHERE w.words @@ {_words(query, filters)})"
+        )
+
+
+def _words(query: ProductQuery, filters: _Filters) -> str:
+    """Every word of the search, each as the start of a word; what is no word finds nothing."""
+    words = _WORD.findall(query.search.lower())[:_MOST_WORDS]
+    text = " & ".join(f"{word}:*" for word in words)
+    return f"to_tsquery('simple', {filters.put(text, 'text')})"
+
+
+def _put_terms(filters: _Filters, given: TermFilter, table: str, column: str) -> None:
+    ids = [int(each) for each in given.terms if each.isdecimal()]
+    slugs = [each for each in given.terms if not each.isdecimal()]
+    wanted = (
+        f"ARRAY(SELECT t.id FROM {table} t WHERE t.id = ANY ({filters.put(ids, 'bigint[]')}) "
+        f"OR t.slug = ANY ({filters.put(slugs, 'text[]')}))"
+    )
+    filters.add(_matched(f"l.{column}", wanted, given.match))
+    if given.match is Match.AND:  # a term that nobody knows is on no product
+        number = filters.put(len(given.terms), "int")
+        filters.add(f"cardinality({wanted}) = {number}")
+
+
+def _options(filters: _Filters, given: AttributeFilter) -> str:
+    named = [f"{given.attribute}={slug}" for slug in given.slugs]
+    wanted = filters.put(named, "text[]")
+    if given.term_ids:
+        wanted = (
+            f"({wanted} || ARRAY(SELECT a.slug || '=' || t.slug FROM attribute_terms t "
+            f"JOIN attributes a ON a.id = t.attribute_id "
+            f"WHERE a.slug = {filters.put(given.attribute, 'text')} "
+            f"AND t.id = ANY ({filters.put(list(given.term_ids), 'bigint[]')})))"
+        )
+    condition = _matched("l.options", wanted, given.match)
+    if given.match is Match.AND and given.term_ids:
+        number = filters.put(len(named) + len(given.term_ids), "int")
+        condition = f"({condition} AND cardinality({wanted}) = {number})"
+    return condition
+
+
+def _matched(column: str, wanted: str, match: Match) -> str:
+    if match is Match.AND:
+        return f"{column} @> {wanted}"
+    overlaps = f"{column} && {wanted}"
+    return overlaps if match is Match.IN else f"NOT ({overlaps})"
+
+
+def _order(query: ProductQuery, filters: _Filters) -> str:
+    direction = "DESC" if query.descending else "ASC"
+    if query.order_by is OrderBy.INCLUDE and query.include:
+        place = filters.put(list(query.include), "bigint[]")
+        return f"array_position({place}, l.product_id)"
+    if query.order_by is OrderBy.RELEVANCE and query.search:
+        words = _words(query, filters)
+        return (
+            f"(SELECT ts_rank(w.words, {words}) FROM product_search w "
+            "WHERE w.product_id = l.product_id) DESC, l.product_id DESC"
+        )
+    return _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
+
+
+def counted_alike(query: ProductQuery) -> ProductQuery:
+    """The query with all that does not change how many products there are put aside."""
+    return replace(
+        query,
+        page=1,
+        per_page=1,
+        offset=None,
+        with_reviews=False,
+        order_by=OrderBy.DATE,
+        descending=True,
+    )
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def _listed(row: Row) -> Listed:
+    return Listed(
+        id=row["id"],
+        created_at=row["created_at"],
+        modified_at=row["updated_at"],
+        global_unique_id=row["global_unique_id"],
+        low=row["price"],
+        high=row["price_high"],
+        rating=row["rating"],
+        rating_count=row["rating_count"],
+        review_count=row["review_count"],
+        sales=row["sales"],
+        categories=_terms(row["categories"]),
+        tags=_terms(row["tags"]),
+        brands=_terms(row["brands"]),
+        attribute_ids=row["attribute_ids"],
+        variation_ids=tuple(row["variation_ids"]),
+        grouped_ids=tuple(row["grouped_ids"]),
+        linked_ids=tuple(row["linked_ids"]),
+        related_ids=tuple(row["related_ids"]),
+        reviews=tuple(review_of(each) for each in row["reviews"] or ()),
+    )
+
+
+def _terms(found: Sequence[Sequence[Any]]) -> tuple[Term, ...]:
+    return tuple(Term(*each) for each in found)
+
+
+def review_of(row: Mapping[str, Any]) -> Review:
+    """A row of product_reviews, as a record or as JSON."""
+    created = row["created_at"]
+    return Review(
+        id=row["id"],
+        product_id=row["product_id"],
+        reviewer=row["reviewer"],
+        email=row["email"],
+        review=row["review"],
+        rating=row["rating"],
+        verified=row["verified"],
+        status=row["status"],
+        created_at=datetime.fromisoformat(created) if isinstance(created, str) else created,
+    )

@@ -1,0 +1,452 @@
+"""Products as CoCart v2 says them (contract v2-products-store-sessions.md 4).
+
+Amounts are minor units of the base currency in strings, `""` where there is none. Attributes are
+objects by `attribute_<slug>` ("shape A"), `[]` when empty.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from checkstand.cart import verbs
+from checkstand.catalog.listing import Listed, Review, Term
+from checkstand.catalog.model import Attribute, Image, Product, ProductType
+from checkstand.catalog.showcase import Display
+from checkstand.http.answers import empty_as_list
+from checkstand.http.display import currency_format
+from checkstand.wiring import Shop
+
+NEW_LINE = "\n"
+API = "/wp-json/cocart/v2"
+_SIZES = ("thumbnail", "medium", "large", "full")
+_SOLD = (ProductType.SIMPLE, ProductType.VARIATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Presenter:
+    """Tells one display of one shop."""
+
+    shop: Shop
+    display: Display
+
+    # --- whole products -----------------------------------------------------------------------
+
+    def product(self, listed: Listed, *, whole_variations: bool) -> dict[str, Any]:
+        """A product. Its variations are told as on a product's own page, or by name only."""
+        product = self.display.products[listed.id]
+        tell = self._embedded if whole_variations else self._named
+        external = product.type is ProductType.EXTERNAL
+        return {
+            "id": product.id,
+            "parent_id": product.parent_id,
+            "name": product.name,
+            "type": product.type.value,
+            "slug": product.slug,
+            "permalink": self.permalink(product),
+            "sku": product.sku,
+            "global_unique_id": listed.global_unique_id,
+            "description": product.description,
+            "short_description": product.short_description,
+            "dates": self._dates(listed),
+            "featured": product.featured,
+            "prices": self.prices(product, self._members(listed, product)),
+            "hidden_conditions": {
+                **_conditions(product),
+                "reviews_allowed": product.reviews_allowed,
+            },
+            "average_rating": number(listed.rating),
+            "review_count": listed.review_count,
+            "rating_count": listed.rating_count,
+            "rated_out_of": "5",
+            "images": images(product),
+            "categories": self._terms(listed.categories, "categories"),
+            "tags": self._terms(listed.tags, "tags"),
+            "brands": self._terms(listed.brands, "brands"),
+            "attributes": self._attributes(listed, product),
+            "default_attributes": _defaults(listed, product),
+            "variations": [tell(each) for each in self.display.variations(listed)],
+            "grouped_products": list(product.grouped_ids),
+            "stock": self._stock(product, self._members(listed, product)),
+            "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
+            "dimensions": self._dimensions(product),
+            "reviews": [review(each, self.shop) for each in listed.reviews],
+            "related": self._connected(listed.related_ids),
+            "upsells": self._connected(product.upsell_ids),
+            "cross_sells": self._connected(product.cross_sell_ids),
+            "total_sales": listed.sales,
+            "external_url": product.external_url if external else "",
+            "button_text": product.button_text if external else "",
+            "add_to_cart": {
+                **self._add_to_cart(product, self._members(listed, product)),
+                "has_options": product.type in (ProductType.VARIABLE, ProductType.GROUPED),
+            },
+            "meta_data": [],
+        }
+
+    def variation(self, listed: Listed) -> dict[str, Any]:
+        """A variation in its own right: a product without what its parent says (4.7)."""
+        product = self.display.products[listed.id]
+        return {
+            "id": product.id,
+            "parent_id": product.parent_id,
+            "name": product.name,
+            "slug": product.slug,
+            "permalink": self.permalink(product),
+            "sku": product.sku,
+            "global_unique_id": listed.global_unique_id,
+            "description": product.description,
+            "dates": self._dates(listed),
+            "featured": product.featured,
+            "prices": self.prices(product, [product]),
+            "hidden_conditions": _conditions(product),
+            "images": images(product),
+            "categories": self._terms(listed.categories, "categories"),
+            "tags": self._terms(listed.tags, "tags"),
+            "brands": self._terms(listed.brands, "brands"),
+            "attributes": _chosen(listed, product),
+            "stock": self._stock(product, [product]),
+            "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
+            "dimensions": self._dimensions(product),
+            "total_sales": listed.sales,
+            "add_to_cart": self._add_to_cart(product, [product]),
+            "meta_data": [],
+        }
+
+    def _members(self, listed: Listed, product: Product) -> list[Product]:
+        """What the product is sold as."""
+        if product.type is ProductType.VARIABLE:
+            return self.display.variations(listed)
+        if product.type is ProductType.GROUPED:
+            return self.display.linked(product.grouped_ids)
+        return [product]
+
+    # --- parts --------------------------------------------------------------------------------
+
+    def prices(self, product: Product, members: Iterable[Product]) -> dict[str, Any]:
+        """4.1; of a product with variations the lowest of them, with their range."""
+        now = self.display.now
+        sold = [(price, each) for each in members if (price := each.price(now)) is not None]
+        low = min((price for price, _ in sold), default=None)
+        regular = min((e.regular_price for _, e in sold if e.regular_price is not None), default=low)
+        on_sale = any(each.on_sale(now) for _, each in sold)
+        is_range = product.type is ProductType.VARIABLE and sold
+        return {
+            "price": _minor(low),
+            "regular_price": _minor(regular),
+            "sale_price": _minor(low) if on_sale else "",
+            "price_range": {
+                "min": _minor(low),
+                "max": _minor(max(price for price, _ in sold)),
+            }
+            if is_range
+            else None,
+            "on_sale": on_sale,
+            "date_on_sale": {
+                "from": self._local(product.sale_from),
+                "from_gmt": _utc(product.sale_from),
+                "to": self._local(product.sale_to),
+                "to_gmt": _utc(product.sale_to),
+            },
+            "currency": currency_format(self.shop.rules.base, self.shop.profile.language).as_v2(),
+        }
+
+    def _stock(self, product: Product, members: Iterable[Product]) -> dict[str, Any]:
+        """Of a product that keeps no count itself, it is in stock as long as one member is."""
+        counted = [product] if product.manages_stock else list(members)
+        states = {self._state(each) for each in counted}
+        state = next((s for s in ("instock", "onbackorder") if s in states), "outofstock")
+        return {
+            "is_in_stock": state != "outofstock",
+            "stock_quantity": self.display.available(product),
+            "stock_status": state,
+            "backorders": product.backorders.value,
+            "backorders_allowed": product.allows_backorders,
+            "backordered": state == "onbackorder",
+            "low_stock_amount": product.low_stock,
+        }
+
+    def _state(self, product: Product) -> str:
+        available = self.display.available(product)
+        if available is None:
+            return product.stock_status.value
+        if available > 0:
+            return "instock"
+        return "onbackorder" if product.allows_backorders else "outofstock"
+
+    def _add_to_cart(self, product: Product, members: Iterable[Product]) -> dict[str, Any]:
+        sold = product.type in (*_SOLD, ProductType.VARIABLE)
+        purchasable = sold and any(e.price(self.display.now) is not None for e in members)
+        in_stock = self._stock(product, members)["is_in_stock"]
+        text, description = _button(product, buyable=purchasable and in_stock)
+        direct = product.type in _SOLD
+        return {
+            "text": text,
+            "description": description,
+            "is_purchasable": purchasable,
+            "purchase_quantity": self._quantities(product) if direct else {},
+            "rest_url": self._adding_url(product) if direct and purchasable else "",
+        }
+
+    def _quantities(self, product: Product) -> dict[str, int]:
+        least, most, step = verbs.limits(product, self.display.available(product))
+        return {
+            "minimum": least,
+            "maximum": most,
+            "multiple_of": step,
+            "min_purchase": least,
+            "max_purchase": most,
+        }
+
+    def _embedded(self, variation: Product) -> dict[str, Any]:
+        """A variation on the page of its product (4.4, reduced form)."""
+        prices = self.prices(variation, [variation])
+        del prices["price_range"]
+        adding = self._add_to_cart(variation, [variation])
+        kept = ("is_purchasable", "purchase_quantity", "rest_url")
+        return {
+            "id": variation.id,
+            "sku": variation.sku,
+            "description": variation.description,
+            "attributes": _options(variation),
+            "featured_image": _sources(variation.images[0]) if variation.images else [],
+            "prices": prices,
+            "stock": self._stock(variation, [variation]),
+            "add_to_cart": {name: adding[name] for name in kept},
+        }
+
+    def _named(self, variation: Product) -> dict[str, Any]:
+        return {
+            "id": variation.id,
+            "permalink": self.permalink(variation),
+            "sku": variation.sku,
+            "rest_url": self.url(f"products/{variation.parent_id}/variations/{variation.id}"),
+        }
+
+    def _connected(self, ids: Iterable[int]) -> list[dict[str, Any]]:
+        """4.5."""
+        shown = []
+        for product in self.display.linked(ids):
+            text, description = _button(product, buyable=product.type in (*_SOLD, ProductType.VARIABLE))
+            price = self.display.prices.get(product.id)
+            if product.type in (*_SOLD, ProductType.EXTERNAL):
+                price = product.price(self.display.now)
+            shown.append(
+                {
+                    "id": product.id,
+                    "name": product.name,
+                    "permalink": self.permalink(product),
+                    "price": _minor(price),
+                    "add_to_cart": {
+                        "text": text,
+                        "description": description,
+                        "rest_url": self._adding_url(product) if product.type in _SOLD else "",
+                    },
+                    "rest_url": self.url(f"products/{product.id}"),
+                }
+            )
+        return shown
+
+    def _attributes(self, listed: Listed, product: Product) -> Any:
+        """4.3, shape A."""
+        if product.type is ProductType.VARIATION:
+            return _chosen(listed, product)
+        return empty_as_list(
+            {
+                f"attribute_{each.slug}": {
+                    "id": listed.attribute_ids.get(each.slug, 0),
+                    "name": each.name,
+                    "position": position,
+                    "is_attribute_visible": each.visible,
+                    "used_for_variation": each.for_variations,
+                    "options": {option.slug: option.name for option in each.options},
+                }
+                for position, each in enumerate(product.attributes)
+            }
+        )
+
+    def _terms(self, terms: Iterable[Term], kind: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": term.id,
+                "name": term.name,
+                "slug": term.slug,
+                "rest_url": self.url(f"products/{kind}/{term.id}"),
+            }
+            for term in terms
+        ]
+
+    def _dates(self, listed: Listed) -> dict[str, Any]:
+        return {
+            "created": self._local(listed.created_at),
+            "created_gmt": _utc(listed.created_at),
+            "modified": self._local(listed.modified_at),
+            "modified_gmt": _utc(listed.modified_at),
+        }
+
+    def _dimensions(self, product: Product) -> dict[str, Any]:
+        return {
+            "length": _size(product.length),
+            "width": _size(product.width),
+            "height": _size(product.height),
+            "unit": self.shop.rules.dimension_unit,
+        }
+
+    def _local(self, moment: datetime | None) -> str | None:
+        return local_time(moment, self.shop)
+
+    # --- addresses ----------------------------------------------------------------------------
+
+    def url(self, path: str) -> str:
+        return f"{self.shop.profile.base_url}{API}/{path}"
+
+    def permalink(self, product: Product) -> str:
+        """Where a storefront shows the product; a variation with its options chosen."""
+        own = product.parent_id or product.id
+        base = self.shop.profile.product_page(own, product.slug)
+        chosen = _options(product) if product.type is ProductType.VARIATION else {}
+        return f"{base}{'&' if '?' in base else '?'}{urlencode(chosen)}" if chosen else base
+
+    def _adding_url(self, product: Product) -> str:
+        """A hint: the route itself takes POST."""
+        options = {f"variation[{name}]": value for name, value in _options(product).items()}
+        query = urlencode({"id": product.id, "quantity": product.min_quantity, **options}, safe="[]")
+        return self.url(f"cart/add-item?{query}")
+
+
+def _button(product: Product, *, buyable: bool) -> tuple[str, str]:
+    """Label and accessible label."""
+    name = product.name
+    match product.type:
+        case ProductType.VARIABLE if buyable:
+            return "Select options", f"Select options for “{name}”"
+        case ProductType.GROUPED:
+            return "View products", f"View products in the “{name}” group"
+        case ProductType.EXTERNAL:
+            return product.button_text or "Buy product", f"Buy “{name}”"
+        case _ if buyable:
+            return "Add to cart", f"Add “{name}” to your cart"
+        case _:
+            return "Read more", f"Read more about “{name}”"
+
+
+def _conditions(product: Product) -> dict[str, bool]:
+    return {
+        "virtual": product.virtual,
+        "downloadable": product.downloadable,
+        "manage_stock": product.manages_stock,
+        "sold_individually": product.sold_individually,
+        "shipping_required": product.needs_shipping,
+    }
+
+
+def images(product: Product) -> list[dict[str, Any]]:
+    """4.2. We keep one file of each image: every size leads to it."""
+    return [
+        {
+            "id": zlib.crc32(image.src.encode()),
+            "src": _sources(image),
+            "name": image.name,
+            "alt": image.alt,
+            "position": position,
+            "featured": position == 0,
+        }
+        for position, image in enumerate(product.images)
+    ]
+
+
+def _sources(image: Image) -> dict[str, str]:
+    return dict.fromkeys(_SIZES, image.src)
+
+
+def _defaults(listed: Listed, product: Product) -> Any:
+    return empty_as_list(
+        {
+            f"attribute_{each.slug}": _choice(listed, each, product.default_options[each.slug])
+            for each in product.attributes
+            if product.default_options.get(each.slug)
+        }
+    )
+
+
+def _chosen(listed: Listed, product: Product) -> Any:
+    """What a variation fixes; `option` is `[]` where it takes any."""
+    return empty_as_list(
+        {
+            f"attribute_{each.slug}": _choice(listed, each, product.variation.get(each.slug, ""))
+            for each in product.attributes
+            if each.for_variations
+        }
+    )
+
+
+def _choice(listed: Listed, attribute: Attribute, slug: str) -> dict[str, Any]:
+    named = {option.slug: option.name for option in attribute.options if option.slug == slug}
+    return {
+        "id": listed.attribute_ids.get(attribute.slug, 0),
+        "name": attribute.name,
+        "option": empty_as_list(named),
+    }
+
+
+def _options(variation: Product) -> dict[str, str]:
+    """attribute_… -> option slug, "" for any."""
+    return {
+        f"attribute_{each.slug}": variation.variation.get(each.slug, "")
+        for each in variation.attributes
+        if each.for_variations and variation.type is ProductType.VARIATION
+    }
+
+
+def review(found: Review, shop: Shop, *, own: bool = False) -> dict[str, Any]:
+    """Section 7; the e-mail address is shown to its owner only."""
+    return {
+        "id": found.id,
+        "date_created": local_time(found.created_at, shop),
+        "date_created_gmt": _utc(found.created_at),
+        "product_id": found.product_id,
+        "status": found.status,
+        "reviewer": found.reviewer,
+        "reviewer_email": found.email if own else "",
+        "review": _as_html(found.review),
+        "rating": found.rating,
+        "verified": found.verified,
+    }
+
+
+def _as_html(text: str) -> str:
+    """Storefronts put a review into their page as it comes: nothing in it may be markup."""
+    paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
+    return "".join(f"<p>{escape(part).replace(NEW_LINE, '<br />')}</p>" for part in paragraphs)
+
+
+def local_time(moment: datetime | None, shop: Shop) -> str | None:
+    """`YYYY-MM-DDTHH:MM:SS` in the store's time zone, without an offset."""
+    if moment is None:
+        return None
+    return moment.astimezone(ZoneInfo(shop.profile.timezone)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if moment else None
+
+
+def _minor(amount: int | None) -> str:
+    return "" if amount is None else str(amount)
+
+
+def _size(value: Decimal | None) -> str | None:
+    return None if value is None else number(value)
+
+
+def number(value: Decimal) -> str:
+    """Without trailing zeros and without an exponent: "4.7", "12", "0"."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
