@@ -13,7 +13,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import describe, problems
 from checkstand.http.cocart.preview import checkout
-from checkstand.http.cocart.v2 import cart, items, products
+from checkstand.http.cocart.v2 import cart, items, products, reviews, taxonomies
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
@@ -49,7 +49,16 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    for router in (checkout.router, cart.router, items.router, products.router, pages.router):
+    # Fixed words before products: /products/tags is no product.
+    for router in (
+        checkout.router,
+        cart.router,
+        items.router,
+        reviews.router,
+        taxonomies.router,
+        products.router,
+        pages.router,
+    ):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app

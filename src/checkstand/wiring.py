@@ -14,6 +14,7 @@ from urllib.parse import quote
 from checkstand.access.credentials import Credentials
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.catalog.reviews import Reviews
 from checkstand.catalog.service import Catalogue
 from checkstand.catalog.showcase import Showcase
 from checkstand.checkout.process import Process
@@ -76,6 +77,7 @@ class Shop:
     credentials: Credentials
     catalogue: Catalogue
     showcase: Showcase
+    reviews: Reviews
     carts: CartService
     checkout: Checkout
     orders: Orders
@@ -181,6 +183,14 @@ def build(
         credentials=Credentials(database),
         catalogue=catalogue,
         showcase=Showcase(database, catalogue, clock),
+        reviews=Reviews(
+            database,
+            catalogue,
+            clock,
+            enabled=settings.reviews.enabled,
+            moderated=settings.reviews.moderated,
+            buyers_only=settings.reviews.buyers_only,
+        ),
         carts=carts,
         checkout=Checkout(
             carts=carts,

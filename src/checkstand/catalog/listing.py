@@ -173,3 +173,57 @@ class Listed:
     """Up to five others of its categories, next in line by id: the same at every look."""
     reviews: tuple[Review, ...] = field(default=())
     """The newest hundred, when they were asked for."""
+
+
+class Kind(StrEnum):
+    CATEGORY = "categories"
+    TAG = "tags"
+    BRAND = "brands"
+    TERM = "attribute_terms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermQuery:
+    """`parent` 0 is the outermost level, None any; `attribute_id` is for terms of attributes."""
+
+    kind: Kind
+    attribute_id: int = 0
+    page: int = 1
+    per_page: int = 10
+    offset: int | None = None
+    search: str = ""
+    slugs: tuple[str, ...] = ()
+    include: tuple[int, ...] = ()
+    exclude: tuple[int, ...] = ()
+    parent: int | None = None
+    product: int | None = None
+    """Only terms of this product."""
+    hide_empty: bool = False
+    order_by: str = "name"
+    descending: bool = False
+
+    @property
+    def skipped(self) -> int:
+        return self.offset if self.offset is not None else (self.page - 1) * self.per_page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewQuery:
+    """`account_id`: all of that account's own, whatever their status; else approved ones only."""
+
+    page: int = 1
+    per_page: int = 10
+    offset: int | None = None
+    search: str = ""
+    after: datetime | None = None
+    before: datetime | None = None
+    include: tuple[int, ...] = ()
+    exclude: tuple[int, ...] = ()
+    products: tuple[int, ...] = ()
+    order_by: str = "date_gmt"
+    descending: bool = True
+    account_id: int | None = None
+
+    @property
+    def skipped(self) -> int:
+        return self.offset if self.offset is not None else (self.page - 1) * self.per_page

@@ -10,13 +10,21 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from checkstand.catalog.cache import AgingCache, AnswerShelf
-from checkstand.catalog.listing import Listed, ProductQuery
+from checkstand.catalog.listing import Kind, Listed, ProductQuery, TermQuery
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue, ConnectionSource
 from checkstand.catalog.store import listing as store
-from checkstand.errors import ProductIdInvalid, ProductNotFound, VariationNotFound
+from checkstand.catalog.store import terms as term_store
+from checkstand.errors import (
+    AttributeNotFound,
+    ProductIdInvalid,
+    ProductNotFound,
+    TermNotFound,
+    VariationNotFound,
+)
 from checkstand.kit.clock import Clock
 
 _SHELF = 16 * 1024 * 1024
@@ -120,6 +128,38 @@ class Showcase:
         if display.products[listed.id].parent_id != parent.id:
             raise VariationNotFound
         return display
+
+    # --- what products are sorted into --------------------------------------------------------
+
+    async def terms(self, query: TermQuery) -> tuple[list[Mapping[str, Any]], int]:
+        """A page of categories, tags, brands or terms, and how many there are on all pages."""
+        async with self._pool.acquire() as connection:
+            return await term_store.terms(connection, query)
+
+    async def attributes(self) -> list[Mapping[str, Any]]:
+        """The attributes that the shop's products share, by name."""
+        async with self._pool.acquire() as connection:
+            return await term_store.attributes(connection)
+
+    async def attribute(self, reference: str) -> Mapping[str, Any]:
+        """One attribute by ID, else slug; AttributeNotFound."""
+        async with self._pool.acquire() as connection:
+            found = await term_store.attributes(connection, reference)
+        if not found:
+            raise AttributeNotFound
+        return found[0]
+
+    async def term(self, attribute_id: int, reference: str) -> Mapping[str, Any]:
+        """One term of an attribute by ID, else slug; TermNotFound."""
+        async with self._pool.acquire() as connection:
+            id = await term_store.term_id(connection, attribute_id, reference)
+            if id is None:
+                raise TermNotFound
+            query = TermQuery(kind=Kind.TERM, attribute_id=attribute_id, include=(id,))
+            found, _ = await term_store.terms(connection, query)
+        if not found:
+            raise TermNotFound
+        return found[0]
 
     async def stock_is(self, shown: Iterable[tuple[int, int]]) -> bool:
         """Whether these stock rows still have these units; one statement, or none for no rows."""

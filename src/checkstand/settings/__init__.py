@@ -33,6 +33,7 @@ from checkstand.settings.sections import (
     MethodSettings,
     ProviderSettings,
     RateLimitSettings,
+    ReviewSettings,
     Section,
     ServerSettings,
     ShippingSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    reviews: ReviewSettings = ReviewSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     provider: ProviderSettings = ProviderSettings()

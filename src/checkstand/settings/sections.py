@@ -324,6 +324,16 @@ class CheckoutSettings(Section):
     )
 
 
+class ReviewSettings(Section):
+    enabled: bool = Field(True, description="Whether products can be reviewed at all.")
+    moderated: bool = Field(
+        True, description="Whether a new review waits for approval: `checkstand reviews`."
+    )
+    buyers_only: bool = Field(
+        False, description="Whether only who has bought a product can review it."
+    )
+
+
 class CartSettings(Section):
     guest_hours: int = Field(
         48, ge=1, le=720, description="Hours until an untouched guest cart expires."

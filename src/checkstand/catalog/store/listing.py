@@ -94,8 +94,8 @@ _LISTED = f"""
          WHERE a.slug IN (SELECT e ->> 'slug' FROM jsonb_array_elements(root.attributes) e))
             AS attribute_ids,
         ARRAY(SELECT v.product_id FROM product_listing v
-              WHERE v.parent_id = p.id AND v.parent_id > 0 AND v.published ORDER BY v.position, v.product_id)
-            AS variation_ids,
+              WHERE v.parent_id = p.id AND v.parent_id > 0 AND v.published
+              ORDER BY v.position, v.product_id) AS variation_ids,
         ARRAY(SELECT near.product_id FROM product_categories own, LATERAL (
                   {_NEIGHBOURS.format(side=">")} UNION ALL {_NEIGHBOURS.format(side="<")} LIMIT 5
               ) near WHERE own.product_id = root.id GROUP BY 1 ORDER BY min(own.category_id), 1
@@ -151,7 +151,9 @@ async def page(connection: Connection, query: ProductQuery) -> list[Listed]:
     limit, offset = filters.put(query.per_page, "int"), filters.put(query.skipped, "bigint")
     ids = f"""ARRAY(SELECT l.product_id FROM product_listing l WHERE {filters.where}
                     ORDER BY {order} LIMIT {limit} OFFSET {offset})"""
-    rows = await connection.fetch(_LISTED.replace("{ids}", ids), query.with_reviews, *filters.values)
+    rows = await connection.fetch(
+        _LISTED.replace("{ids}", ids), query.with_reviews, *filters.values
+    )
     return [_listed(row) for row in rows]
 
 

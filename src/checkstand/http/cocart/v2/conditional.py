@@ -46,7 +46,7 @@ class Pages(NamedTuple):
     total: int
 
     @property
-    def count(self) -> int:
+    def pages(self) -> int:
         return -(-self.total // self.per_page)
 
 
@@ -96,11 +96,11 @@ def _known(request: Request, tag: str) -> bool:
 
 def page_headers(request: Request, shop: Shop, pages: Pages) -> dict[str, str]:
     """X-WP-Total, X-WP-TotalPages, and where the pages before and after are."""
-    headers = {"X-WP-Total": str(pages.total), "X-WP-TotalPages": str(pages.count)}
+    headers = {"X-WP-Total": str(pages.total), "X-WP-TotalPages": str(pages.pages)}
     asked = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_IN_LINKS]
     links = []
     for relation, other in (("prev", pages.page - 1), ("next", pages.page + 1)):
-        if 1 <= other <= pages.count:
+        if 1 <= other <= pages.pages:
             query = urlencode([*asked, ("page", str(other))], quote_via=quote, safe="[],")
             target = f"{shop.profile.base_url}{request.url.path}?{query}"
             links.append(f'<{target}>; rel="{relation}"')

@@ -52,7 +52,12 @@ class Parameter:
 
     def described(self) -> dict[str, Any]:
         """As OpenAPI says it."""
-        said = {"name": self.name, "in": "query", "required": False, "description": self.text}
+        said: dict[str, Any] = {
+            "name": self.name,
+            "in": "query",
+            "required": False,
+            "description": self.text,
+        }
         if self.is_list:
             said |= {"style": "form", "explode": False}
         return {**said, "schema": self._schema()}

@@ -135,7 +135,9 @@ class Presenter:
         now = self.display.now
         sold = [(price, each) for each in members if (price := each.price(now)) is not None]
         low = min((price for price, _ in sold), default=None)
-        regular = min((e.regular_price for _, e in sold if e.regular_price is not None), default=low)
+        regular = min(
+            (e.regular_price for _, e in sold if e.regular_price is not None), default=low
+        )
         on_sale = any(each.on_sale(now) for _, each in sold)
         is_range = product.type is ProductType.VARIABLE and sold
         return {
@@ -234,7 +236,9 @@ class Presenter:
         """4.5."""
         shown = []
         for product in self.display.linked(ids):
-            text, description = _button(product, buyable=product.type in (*_SOLD, ProductType.VARIABLE))
+            text, description = _button(
+                product, buyable=product.type in (*_SOLD, ProductType.VARIABLE)
+            )
             price = self.display.prices.get(product.id)
             if product.type in (*_SOLD, ProductType.EXTERNAL):
                 price = product.price(self.display.now)
@@ -317,7 +321,9 @@ class Presenter:
     def _adding_url(self, product: Product) -> str:
         """A hint: the route itself takes POST."""
         options = {f"variation[{name}]": value for name, value in _options(product).items()}
-        query = urlencode({"id": product.id, "quantity": product.min_quantity, **options}, safe="[]")
+        query = urlencode(
+            {"id": product.id, "quantity": product.min_quantity, **options}, safe="[]"
+        )
         return self.url(f"cart/add-item?{query}")
 
 

@@ -20,7 +20,6 @@ from checkstand.http.cocart.v2.product_query import PARAMETERS, SKIP_CACHE, prod
 from checkstand.http.cocart.v2.product_schemas import ProductOut, ProductsOut, VariationOut
 from checkstand.http.describe import READING, errors
 from checkstand.http.requests import JSON_ROUTES, visit
-from checkstand.wiring import Shop
 
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["products v2"], **JSON_ROUTES)
 
@@ -52,7 +51,7 @@ async def list_products(request: Request) -> Response:
                 for each in found.display.listed
             ],
             "page": pages.page,
-            "total_pages": pages.count,
+            "total_pages": pages.pages,
             "total_products": pages.total,
         }
         return Made(body, page_headers(request, shop, pages), found.display.stock)
@@ -142,5 +141,3 @@ def _key(query: ProductQuery, request: Request) -> object:
     if query.order_by is OrderBy.RAND:
         return None
     return query, tuple(request.query_params.multi_items())
-
-
