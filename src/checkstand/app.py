@@ -12,8 +12,18 @@ from fastapi import FastAPI
 
 import checkstand
 from checkstand.http import describe, problems
+from checkstand.http.cocart import address
 from checkstand.http.cocart.preview import checkout
-from checkstand.http.cocart.v2 import cart, items, products, reviews, taxonomies
+from checkstand.http.cocart.v2 import (
+    carriage,
+    cart,
+    checkout_config,
+    items,
+    products,
+    reviews,
+    store,
+    taxonomies,
+)
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
@@ -57,6 +67,10 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         reviews.router,
         taxonomies.router,
         products.router,
+        carriage.router,
+        store.router,
+        checkout_config.router,
+        address.router,
         pages.router,
     ):
         app.router.routes.extend(router.routes)

@@ -521,6 +521,21 @@ class AddressCountryNotSupported(Refusal):
     text = "Addresses of this country cannot be searched."
 
 
+class PreviewAddressCountryNotSupported(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_country_not_supported"
+    text = "Addresses of this country cannot be searched."
+
+
+class PreviewNoAddressProvider(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_no_provider"
+    status = 500
+    text = "This shop has no address search."
+
+
 class NoAddressProvider(Refusal):
     code = "cocart_address_search_no_provider"
     status = 500

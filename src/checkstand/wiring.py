@@ -12,8 +12,10 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from checkstand.access.credentials import Credentials
+from checkstand.cart.carriage import Carriage
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.catalog import upkeep
 from checkstand.catalog.reviews import Reviews
 from checkstand.catalog.service import Catalogue
 from checkstand.catalog.showcase import Showcase
@@ -21,6 +23,9 @@ from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
+from checkstand.customers.lookup.provider import AddressProvider
+from checkstand.customers.lookup.providers import open_providers
+from checkstand.customers.lookup.service import AddressLookup
 from checkstand.errors import ConfigurationError
 from checkstand.jobs import housekeeping
 from checkstand.kit.clock import Clock, SystemClock
@@ -78,6 +83,8 @@ class Shop:
     catalogue: Catalogue
     showcase: Showcase
     reviews: Reviews
+    carriage: Carriage
+    addresses: AddressLookup
     carts: CartService
     checkout: Checkout
     orders: Orders
@@ -113,6 +120,7 @@ async def open_shop(
             asyncio.create_task(
                 housekeeping.run(database, shop.carts.clock, shop.checkout.process_)
             ),
+            asyncio.create_task(upkeep.run(database, shop.carts.clock)),
         ]
         try:
             yield shop
@@ -120,6 +128,7 @@ async def open_shop(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await shop.addresses.close()
     finally:
         await database.close()
 
@@ -191,6 +200,8 @@ def build(
             moderated=settings.reviews.moderated,
             buyers_only=settings.reviews.buyers_only,
         ),
+        carriage=Carriage(carts, _home(settings)),
+        addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
         carts=carts,
         checkout=Checkout(
             carts=carts,
@@ -216,8 +227,20 @@ def _profile(settings: Settings) -> StoreProfile:
         dialect=settings.checkout.dialect,
         description=store.description,
         product_url=store.product_url,
-        address=Address(**store.address.model_dump()),
+        address=_home(settings),
     )
+
+
+def _home(settings: Settings) -> Address:
+    """Where the store is, as it writes that itself."""
+    return Address(**settings.store.address.model_dump())
+
+
+def _address_providers(settings: Settings) -> tuple[AddressProvider, ...]:
+    chosen = settings.address_lookup
+    google = {"key": chosen.google_key, "url": chosen.google_url, "timeout": str(chosen.timeout)}
+    own = {"places": {"file": chosen.places_file}, "google": google}
+    return open_providers(chosen.providers, {**chosen.options, **own})
 
 
 def base_currency(store: StoreSettings) -> Currency:

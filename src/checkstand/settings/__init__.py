@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from checkstand.errors import ConfigurationError
 from checkstand.settings.sections import (
+    AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
     reviews: ReviewSettings = ReviewSettings()
+    address_lookup: AddressLookupSettings = AddressLookupSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     provider: ProviderSettings = ProviderSettings()

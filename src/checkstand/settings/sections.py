@@ -334,6 +334,23 @@ class ReviewSettings(Section):
     )
 
 
+class AddressLookupSettings(Section):
+    providers: tuple[str, ...] = Field(
+        (),
+        description="Address providers in the order in which they are tried: `places`, `google`, "
+        "or the name of an entry point.",
+    )
+    places_file: str = Field("", description="`places`: a CSV file of addresses.")
+    google_key: Reference = Field("", description="`google`: the API key, by reference.")
+    google_url: str = Field(
+        "", description="`google`: another server that speaks the same; empty: Google's."
+    )
+    options: dict[str, dict[str, str]] = Field(
+        {}, description="What further providers are given, by their name."
+    )
+    timeout: float = Field(5, gt=0, le=60, description="Seconds that a provider gets to answer.")
+
+
 class CartSettings(Section):
     guest_hours: int = Field(
         48, ge=1, le=720, description="Hours until an untouched guest cart expires."

@@ -67,7 +67,7 @@ class Parameter:
         texts: dict[str, Any] = {"type": "string", "maxLength": LONGEST}
         if self.choices:
             texts = {"type": "string", "enum": list(self.choices)}
-        schema: dict[str, Any] = {
+        schemas: dict[str, dict[str, Any]] = {
             "integer": {"type": "integer", **bounds},
             "number": {"type": "string", "pattern": f"^{_NUMBER.pattern}$"},
             "string": texts,
@@ -80,7 +80,8 @@ class Parameter:
                 "maxItems": MOST,
             },
             "strings": {"type": "array", "items": texts, "maxItems": MOST},
-        }[self.kind]
+        }
+        schema = schemas[self.kind]
         if self.default is not None:
             truth = {True: "true", False: "false"}
             default = truth[self.default] if self.kind == "boolean" else self.default
