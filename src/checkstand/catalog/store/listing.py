@@ -215,31 +215,30 @@ async def refresh_sales(connection: Connection, at: datetime) -> int:
 
 
 async def count_sales(connection: Connection, until: datetime) -> None:
-    """Add the units of orders placed before `until` that were not counted yet.
+    """Add the units of orders placed before `until` that were not counted yet; in a transaction.
 
     `until` lies long enough back that no transaction is still about to place an order before it.
     """
     await connection.execute(
+        "INSERT INTO sales_tally (counted_until) VALUES ('-infinity') ON CONFLICT DO NOTHING"
+    )
+    await connection.execute(
         """
-        WITH before AS (
-            SELECT coalesce((SELECT counted_until FROM sales_tally FOR UPDATE), '-infinity') AS at
-        ), counted AS (
-            INSERT INTO sales_tally (counted_until) VALUES ($1)
-            ON CONFLICT (single) DO UPDATE SET counted_until = excluded.counted_until
-            WHERE sales_tally.counted_until < excluded.counted_until
-            RETURNING true
-        ), sold AS (
-            SELECT id, sum(quantity) AS units
-            FROM orders o JOIN order_lines l ON l.order_id = o.id,
-                LATERAL (SELECT l.product_id AS id UNION SELECT l.variation_id
-                         WHERE l.variation_id > 0) AS named, before
-            WHERE o.placed_at >= before.at AND o.placed_at < $1 AND EXISTS (SELECT FROM counted)
-            GROUP BY id
+        WITH due AS (SELECT counted_until AS since FROM sales_tally FOR UPDATE), sold AS (
+            SELECT named.product_id, sum(l.quantity) AS units
+            FROM due JOIN orders o ON o.placed_at >= due.since AND o.placed_at < $1
+            JOIN order_lines l ON l.order_id = o.id,
+                LATERAL (SELECT l.product_id UNION SELECT l.variation_id
+                         WHERE l.variation_id > 0) AS named
+            GROUP BY named.product_id
         )
         UPDATE product_listing p SET sales = p.sales + sold.units
-        FROM sold WHERE p.product_id = sold.id
+        FROM sold WHERE p.product_id = sold.product_id
         """,
         until,
+    )
+    await connection.execute(
+        "UPDATE sales_tally SET counted_until = $1 WHERE counted_until < $1", until
     )
 
 

@@ -147,8 +147,9 @@ def _moment(text: str, timezone: str) -> datetime:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(timezone))
-        moment.timestamp()
-    except (ValueError, OverflowError):
+        if not 1 < moment.year < 9999:  # one that every time zone and the database can hold
+            raise ValueError
+    except ValueError:
         raise ValueError("is not a date and time such as 2026-05-01T09:00:00") from None
     return moment
 
