@@ -15,6 +15,7 @@ import orjson
 
 from bench import importing, load, memory
 from bench.importing import Imported
+from bench.listing import BUDGET_PER_SECOND, Listing
 from bench.memory import Footprint
 from bench.paths import Measured
 from bench.statements import Cost
@@ -33,6 +34,7 @@ class Findings:
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     footprint: Footprint | None = None
     imported: Imported | None = None
+    listing: Listing | None = None
 
 
 def show(found: Findings) -> None:
@@ -40,7 +42,11 @@ def show(found: Findings) -> None:
     if found.comparisons:
         _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
-    rows = [*_memory_rows(found.footprint), *_import_rows(found.imported)]
+    rows = [
+        *_memory_rows(found.footprint),
+        *_import_rows(found.imported),
+        *_listing_rows(found.listing),
+    ]
     if rows:
         _table(("what", "measured", "budget", "ok?"), rows)
     for path in found.paths:
@@ -123,6 +129,21 @@ def _import_rows(seen: Imported | None) -> list[tuple[str, ...]]:
     return [(f"import of {seen.rows:,} rows", measured, budget, _ok(seen.ok))]
 
 
+def _listing_rows(seen: Listing | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    what = f"pages of 10 of {seen.rows:,} products, {seen.queries:,} filters"
+    return [
+        (
+            f"{what}, {how}",
+            f"{tally.per_second:,.0f} req/s, p95 {tally.p95:.1f} ms, {tally.failures} failures",
+            f">= {BUDGET_PER_SECOND:,.0f} req/s",
+            _ok(tally.per_second >= BUDGET_PER_SECOND and not tally.failures),
+        )
+        for how, tally in (("as asked", seen.kept), ("each made anew", seen.anew))
+    ]
+
+
 def _ok(ok: bool) -> str:
     return "ok" if ok else "OVER"
 
@@ -148,6 +169,7 @@ def keep(found: Findings) -> Path:
         "paths": {path.name: _kept(path, found) for path in found.paths},
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,
+        "listing": asdict(found.listing) if found.listing else None,
     }
     _RESULTS.mkdir(exist_ok=True)
     file = _RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"
