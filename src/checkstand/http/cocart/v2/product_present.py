@@ -7,10 +7,11 @@ objects by `attribute_<slug>` ("shape A"), `[]` when empty.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from checkstand.catalog.model import Attribute, Image, Product, ProductType
 from checkstand.catalog.showcase import Display
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import currency_format
-from checkstand.wiring import Shop
+from checkstand.wiring import Shop, StoreProfile
 
 NEW_LINE = "\n"
 API = "/wp-json/cocart/v2"
@@ -36,12 +37,21 @@ class Presenter:
 
     shop: Shop
     display: Display
+    currency: Mapping[str, str | int]
+
+    @classmethod
+    def of(cls, shop: Shop, display: Display) -> Presenter:
+        """For all products of the display: what is the same for each is made once."""
+        writing = currency_format(shop.rules.base, shop.profile.language)
+        return cls(shop, display, writing.as_v2())
 
     # --- whole products -----------------------------------------------------------------------
 
     def product(self, listed: Listed, *, whole_variations: bool) -> dict[str, Any]:
         """A product. Its variations are told as on a product's own page, or by name only."""
         product = self.display.products[listed.id]
+        members = self._members(listed, product)
+        stock = self._stock(product, members)
         tell = self._embedded if whole_variations else self._named
         external = product.type is ProductType.EXTERNAL
         return {
@@ -57,7 +67,7 @@ class Presenter:
             "short_description": product.short_description,
             "dates": self._dates(listed),
             "featured": product.featured,
-            "prices": self.prices(product, self._members(listed, product)),
+            "prices": self.prices(product, members),
             "hidden_conditions": {
                 **_conditions(product),
                 "reviews_allowed": product.reviews_allowed,
@@ -74,7 +84,7 @@ class Presenter:
             "default_attributes": _defaults(listed, product),
             "variations": [tell(each) for each in self.display.variations(listed)],
             "grouped_products": list(product.grouped_ids),
-            "stock": self._stock(product, self._members(listed, product)),
+            "stock": stock,
             "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
             "dimensions": self._dimensions(product),
             "reviews": [review(each, self.shop) for each in listed.reviews],
@@ -85,7 +95,7 @@ class Presenter:
             "external_url": product.external_url if external else "",
             "button_text": product.button_text if external else "",
             "add_to_cart": {
-                **self._add_to_cart(product, self._members(listed, product)),
+                **self._add_to_cart(product, members, in_stock=stock["is_in_stock"]),
                 "has_options": product.type in (ProductType.VARIABLE, ProductType.GROUPED),
             },
             "meta_data": [],
@@ -94,6 +104,7 @@ class Presenter:
     def variation(self, listed: Listed) -> dict[str, Any]:
         """A variation in its own right: a product without what its parent says (4.7)."""
         product = self.display.products[listed.id]
+        stock = self._stock(product, [product])
         return {
             "id": product.id,
             "parent_id": product.parent_id,
@@ -112,11 +123,11 @@ class Presenter:
             "tags": self._terms(listed.tags, "tags"),
             "brands": self._terms(listed.brands, "brands"),
             "attributes": _chosen(listed, product),
-            "stock": self._stock(product, [product]),
+            "stock": stock,
             "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
             "dimensions": self._dimensions(product),
             "total_sales": listed.sales,
-            "add_to_cart": self._add_to_cart(product, [product]),
+            "add_to_cart": self._add_to_cart(product, [product], in_stock=stock["is_in_stock"]),
             "meta_data": [],
         }
 
@@ -157,7 +168,7 @@ class Presenter:
                 "to": self._local(product.sale_to),
                 "to_gmt": _utc(product.sale_to),
             },
-            "currency": currency_format(self.shop.rules.base, self.shop.profile.language).as_v2(),
+            "currency": self.currency,
         }
 
     def _stock(self, product: Product, members: Iterable[Product]) -> dict[str, Any]:
@@ -183,10 +194,11 @@ class Presenter:
             return "instock"
         return "onbackorder" if product.allows_backorders else "outofstock"
 
-    def _add_to_cart(self, product: Product, members: Iterable[Product]) -> dict[str, Any]:
+    def _add_to_cart(
+        self, product: Product, members: Iterable[Product], *, in_stock: bool
+    ) -> dict[str, Any]:
         sold = product.type in (*_SOLD, ProductType.VARIABLE)
         purchasable = sold and any(e.price(self.display.now) is not None for e in members)
-        in_stock = self._stock(product, members)["is_in_stock"]
         text, description = _button(product, buyable=purchasable and in_stock)
         direct = product.type in _SOLD
         return {
@@ -211,7 +223,8 @@ class Presenter:
         """A variation on the page of its product (4.4, reduced form)."""
         prices = self.prices(variation, [variation])
         del prices["price_range"]
-        adding = self._add_to_cart(variation, [variation])
+        stock = self._stock(variation, [variation])
+        adding = self._add_to_cart(variation, [variation], in_stock=stock["is_in_stock"])
         kept = ("is_purchasable", "purchase_quantity", "rest_url")
         return {
             "id": variation.id,
@@ -220,7 +233,7 @@ class Presenter:
             "attributes": _options(variation),
             "featured_image": _sources(variation.images[0]) if variation.images else [],
             "prices": prices,
-            "stock": self._stock(variation, [variation]),
+            "stock": stock,
             "add_to_cart": {name: adding[name] for name in kept},
         }
 
@@ -314,7 +327,7 @@ class Presenter:
     def permalink(self, product: Product) -> str:
         """Where a storefront shows the product; a variation with its options chosen."""
         own = product.parent_id or product.id
-        base = self.shop.profile.product_page(own, product.slug)
+        base = _page(self.shop.profile, own, product.slug)
         chosen = _options(product) if product.type is ProductType.VARIATION else {}
         return f"{base}{'&' if '?' in base else '?'}{urlencode(chosen)}" if chosen else base
 
@@ -325,6 +338,11 @@ class Presenter:
             {"id": product.id, "quantity": product.min_quantity, **options}, safe="[]"
         )
         return self.url(f"cart/add-item?{query}")
+
+
+@lru_cache(maxsize=20_000)
+def _page(profile: StoreProfile, product_id: int, slug: str) -> str:
+    return profile.product_page(product_id, slug)
 
 
 def _button(product: Product, *, buyable: bool) -> tuple[str, str]:
@@ -435,13 +453,16 @@ def _as_html(text: str) -> str:
 
 def local_time(moment: datetime | None, shop: Shop) -> str | None:
     """`YYYY-MM-DDTHH:MM:SS` in the store's time zone, without an offset."""
-    if moment is None:
-        return None
-    return moment.astimezone(ZoneInfo(shop.profile.timezone)).strftime("%Y-%m-%dT%H:%M:%S")
+    return None if moment is None else _stamp(moment, shop.profile.timezone)
 
 
 def _utc(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if moment else None
+    return None if moment is None else moment.astimezone(UTC).isoformat()[:19]
+
+
+@lru_cache(maxsize=20_000)
+def _stamp(moment: datetime, timezone: str) -> str:
+    return moment.astimezone(ZoneInfo(timezone)).isoformat()[:19]
 
 
 def _minor(amount: int | None) -> str:

@@ -43,7 +43,7 @@ async def list_products(request: Request) -> Response:
 
     async def make() -> Made:
         found = await shop.showcase.page(query)
-        tell = Presenter(shop, found.display)
+        tell = Presenter.of(shop, found.display)
         pages = Pages(query.page, query.per_page, found.total)
         body = {
             "products": [
@@ -76,7 +76,7 @@ async def list_variations(reference: Reference, request: Request) -> Response:
         parent = await shop.showcase.variable(reference)
         own = replace(query, parents=(parent.id,), types=(ProductType.VARIATION,))
         found = await shop.showcase.page(own)
-        tell = Presenter(shop, found.display)
+        tell = Presenter.of(shop, found.display)
         pages = Pages(query.page, query.per_page, found.total)
         body = [tell.variation(each) for each in found.display.listed]
         return Made(body, page_headers(request, shop, pages), found.display.stock)
@@ -101,7 +101,7 @@ async def read_variation(
 
     async def make() -> Made:
         display = await shop.showcase.variation(reference, number)
-        return _one(display, Presenter(shop, display).variation(display.listed[0]))
+        return _one(display, Presenter.of(shop, display).variation(display.listed[0]))
 
     return await respond(request, shop, "variation", make)
 
@@ -119,7 +119,7 @@ async def read_product(reference: Reference, request: Request) -> Response:
 
     async def make() -> Made:
         display = await shop.showcase.product(reference, with_reviews=reviews)
-        tell = Presenter(shop, display)
+        tell = Presenter.of(shop, display)
         return _one(display, tell.product(display.listed[0], whole_variations=True))
 
     return await respond(request, shop, ("product", reviews), make)
