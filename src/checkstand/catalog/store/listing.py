@@ -25,7 +25,7 @@ from checkstand.catalog.listing import (
     TermFilter,
     Visibility,
 )
-from checkstand.catalog.model import ProductType, StockStatus
+from checkstand.catalog.model import ProductType
 from checkstand.storage.database import Connection
 
 _MOST_WORDS = 10
@@ -36,16 +36,6 @@ _SHOWN_IN = {
     Visibility.SEARCH: ["visible", "search"],
     Visibility.HIDDEN: ["hidden"],
 }
-
-# As the presenter says it: counted products by what can still be had, others as they are marked.
-_STATUS = """CASE
-    WHEN l.flat_status = 'instock' OR EXISTS (
-        SELECT FROM stock s WHERE s.product_id = ANY (l.stock_ids) AND s.quantity > (
-            SELECT coalesce(sum(h.quantity), 0) FROM stock_holds h
-            WHERE h.product_id = s.product_id AND h.expires_at > now()))
-    THEN 'instock'
-    WHEN l.backorders OR l.flat_status = 'onbackorder' THEN 'onbackorder'
-    ELSE 'outofstock' END"""
 
 _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.DATE: "l.created_at {0}, l.product_id {0}",
@@ -64,7 +54,7 @@ _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.REVIEW_COUNT: "l.review_count {0}, l.product_id {0}",
     OrderBy.MENU_ORDER: "l.position {0}, lower(l.name) {0}, l.product_id {0}",
     OrderBy.RAND: "random()",
-    OrderBy.BY_STOCK: f"({_STATUS} = 'instock') DESC, l.created_at DESC, l.product_id DESC",
+    OrderBy.BY_STOCK: "(l.stock_status = 'instock') DESC, l.created_at DESC, l.product_id DESC",
     OrderBy.ON_SALE_FIRST: "l.on_sale DESC, l.created_at DESC, l.product_id DESC",
     OrderBy.FEATURED_FIRST: "l.featured DESC, l.created_at DESC, l.product_id DESC",
 }
@@ -231,9 +221,12 @@ async def count_sales(connection: Connection, until: datetime) -> None:
                 LATERAL (SELECT l.product_id UNION SELECT l.variation_id
                          WHERE l.variation_id > 0) AS named
             GROUP BY named.product_id
+        ), locked AS (
+            SELECT product_id FROM product_listing WHERE product_id IN (SELECT product_id FROM sold)
+            ORDER BY product_id FOR NO KEY UPDATE
         )
         UPDATE product_listing p SET sales = p.sales + sold.units
-        FROM sold WHERE p.product_id = sold.product_id
+        FROM sold JOIN locked USING (product_id) WHERE p.product_id = sold.product_id
         """,
         until,
     )
@@ -298,7 +291,7 @@ def _put_facts(query: ProductQuery, filters: _Filters) -> None:
         if wanted is not None:
             filters.add(f"l.{name}" if wanted else f"NOT l.{name}")
     if query.stock_status is not None:
-        filters.add(f"{_STATUS} = {filters.put(StockStatus(query.stock_status).value, 'text')}")
+        filters.add(f"l.stock_status = {filters.put(query.stock_status.value, 'text')}")
     if query.after is not None:
         filters.add(f"l.created_at > {filters.put(query.after, 'timestamptz')}")
     if query.before is not None:

@@ -67,8 +67,9 @@ CREATE INDEX orders_placed_account ON orders (customer_id)
 
 -- listing -----------------------------------------------------------------------------------
 
--- One row for each product and variation. Counts of stock are not in here: they change with every
--- purchase, and a listing asks for them only when it is filtered or sorted by them.
+-- One row for each product and variation. Counts of stock are not in here, for they change with
+-- every purchase: only whether there is any, which changes rarely. What orders hold is not
+-- taken off, so a list may show for some minutes what a product's own page calls sold out.
 CREATE TABLE product_listing (
     product_id bigint PRIMARY KEY REFERENCES products (id) ON DELETE CASCADE,
     parent_id bigint NOT NULL,                  -- 0: none
@@ -84,9 +85,7 @@ CREATE TABLE product_listing (
     price_high bigint,
     on_sale boolean NOT NULL,
     changes_at timestamptz,                     -- when a sale starts or ends next
-    flat_status text NOT NULL,                  -- of what keeps no count; 'outofstock' for nothing
-    stock_ids bigint[] NOT NULL,                -- of what keeps count
-    backorders boolean NOT NULL,                -- whether that may be ordered without stock
+    stock_status text NOT NULL,
     category_ids bigint[] NOT NULL,             -- with those that they lie in
     tag_ids bigint[] NOT NULL,
     brand_ids bigint[] NOT NULL,
@@ -169,23 +168,23 @@ CREATE FUNCTION refresh_listing(ids bigint[]) RETURNS void LANGUAGE sql AS $$
                 FILTER (WHERE p.sale_price < p.regular_price) AS changes_at
         FROM members m JOIN products p ON p.id = m.member_id GROUP BY m.listed_id
     ), counted AS (
-        SELECT m.listed_id, p.stock_status, p.backorders,
-            CASE WHEN p.manages_stock THEN p.id WHEN parent.manages_stock THEN parent.id END AS stock_id,
-            coalesce(CASE WHEN NOT p.manages_stock AND parent.manages_stock THEN parent.backorders END,
-                     p.backorders) AS waiting
+        SELECT m.listed_id, p.stock_status, keeper.id IS NOT NULL AS keeps_count,
+            coalesce(s.quantity, 0) > 0 AS any_left, coalesce(keeper.backorders, 'no') <> 'no' AS waits
         FROM members m JOIN products p ON p.id = m.member_id
         LEFT JOIN products parent ON parent.id = p.parent_id
+        LEFT JOIN products keeper ON keeper.id
+            = CASE WHEN p.manages_stock THEN p.id WHEN parent.manages_stock THEN parent.id END
+        LEFT JOIN stock s ON s.product_id = keeper.id
     ), stocked AS (
         SELECT listed_id,
-            coalesce(array_agg(DISTINCT stock_id) FILTER (WHERE stock_id IS NOT NULL), '{}') AS stock_ids,
-            bool_or(stock_id IS NULL AND stock_status = 'instock') AS in_stock,
-            bool_or(stock_id IS NULL AND stock_status = 'onbackorder') AS on_backorder,
-            bool_or(stock_id IS NOT NULL AND waiting <> 'no') AS backorders
+            bool_or(CASE WHEN keeps_count THEN any_left ELSE stock_status = 'instock' END) AS in_stock,
+            bool_or(CASE WHEN keeps_count THEN waits ELSE stock_status = 'onbackorder' END)
+                AS on_backorder
         FROM counted GROUP BY listed_id
     )
     INSERT INTO product_listing AS kept (
         product_id, parent_id, published, type, name, visibility, featured, virtual, created_at,
-        position, price, price_high, on_sale, changes_at, flat_status, stock_ids, backorders,
+        position, price, price_high, on_sale, changes_at, stock_status,
         category_ids, tag_ids, brand_ids, options)
     SELECT p.id, coalesce(p.parent_id, 0), p.published AND coalesce(parent.published, true), p.type,
         coalesce(nullif(p.name, ''), parent.name, ''), coalesce(parent.visibility, p.visibility),
@@ -193,7 +192,6 @@ CREATE FUNCTION refresh_listing(ids bigint[]) RETURNS void LANGUAGE sql AS $$
         coalesce(prices.on_sale, false), prices.changes_at,
         CASE WHEN stocked.in_stock THEN 'instock' WHEN stocked.on_backorder THEN 'onbackorder'
              ELSE 'outofstock' END,
-        coalesce(stocked.stock_ids, '{}'), coalesce(stocked.backorders, false),
         ARRAY(
             WITH RECURSIVE up AS (
                 SELECT c.id, c.parent_id FROM product_categories l JOIN categories c ON c.id = l.category_id
@@ -215,8 +213,7 @@ CREATE FUNCTION refresh_listing(ids bigint[]) RETURNS void LANGUAGE sql AS $$
         name = excluded.name, visibility = excluded.visibility, featured = excluded.featured,
         virtual = excluded.virtual, created_at = excluded.created_at, position = excluded.position,
         price = excluded.price, price_high = excluded.price_high, on_sale = excluded.on_sale,
-        changes_at = excluded.changes_at, flat_status = excluded.flat_status,
-        stock_ids = excluded.stock_ids, backorders = excluded.backorders,
+        changes_at = excluded.changes_at, stock_status = excluded.stock_status,
         category_ids = excluded.category_ids, tag_ids = excluded.tag_ids,
         brand_ids = excluded.brand_ids, options = excluded.options;
     -- `simple` knows no language: a shop's may be any.
@@ -285,6 +282,20 @@ CREATE TRIGGER product_tags_note_gone AFTER DELETE ON product_tags
 CREATE TRIGGER product_brands_note_new AFTER INSERT ON product_brands
     REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION note_links();
 CREATE TRIGGER product_brands_note_gone AFTER DELETE ON product_brands
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION note_links();
+
+-- The last one sold, or new ones come in. A purchase that does neither pays nothing for this. Its
+-- locks stay in order: listing rows come at the end of every transaction, sorted by id.
+CREATE FUNCTION note_stock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO listing_stale (product_ids) VALUES (ARRAY[NEW.product_id]);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER stock_note_changed AFTER UPDATE ON stock FOR EACH ROW
+    WHEN ((OLD.quantity > 0) IS DISTINCT FROM (NEW.quantity > 0)) EXECUTE FUNCTION note_stock();
+CREATE TRIGGER stock_note_new AFTER INSERT ON stock
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION note_links();
+CREATE TRIGGER stock_note_gone AFTER DELETE ON stock
     REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION note_links();
 
 -- A category that moves takes everything along that lies in it.
