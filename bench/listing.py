@@ -37,6 +37,9 @@ class Listing:
     queries: int
     kept: Tally
     anew: Tally
+    kept_cpu_ms: float
+    """CPU time of the worker for one request; other processes' noise is not in it."""
+    anew_cpu_ms: float
 
     @property
     def ok(self) -> bool:
@@ -51,12 +54,14 @@ def measure(stage: Stage, rows: int, seconds: int = _SECONDS) -> Listing:
     asyncio.run(_stock_up(stage, rows))
     queries = list(_queries())
     with serving("shop", stage, []) as shop:
-        runs = []
+        runs, cpu = [], []
         for skip in (False, True):
             shots = load.save((_request(query, skip) for query in queries), stage.folder / "shots")
             load.for_seconds(shop.port, shots, 1)  # statements prepared, products in memory
+            before = shop.cpu_seconds()
             runs.append(load.for_seconds(shop.port, shots, seconds))
-    return Listing(rows, len(queries), *runs)
+            cpu.append((shop.cpu_seconds() - before) * 1000 / max(runs[-1].requests, 1))
+    return Listing(rows, len(queries), runs[0], runs[1], cpu[0], cpu[1])
 
 
 async def _stock_up(stage: Stage, rows: int) -> None:

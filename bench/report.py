@@ -136,11 +136,15 @@ def _listing_rows(seen: Listing | None) -> list[tuple[str, ...]]:
     return [
         (
             f"{what}, {how}",
-            f"{tally.per_second:,.0f} req/s, p95 {tally.p95:.1f} ms, {tally.failures} failures",
+            f"{tally.per_second:,.0f} req/s, p95 {tally.p95:.1f} ms, {tally.failures} failures, "
+            f"{cpu:.1f} ms CPU of the worker each",
             f">= {BUDGET_PER_SECOND:,.0f} req/s",
             _ok(tally.per_second >= BUDGET_PER_SECOND and not tally.failures),
         )
-        for how, tally in (("as asked", seen.kept), ("each made anew", seen.anew))
+        for how, tally, cpu in (
+            ("as asked", seen.kept, seen.kept_cpu_ms),
+            ("each made anew", seen.anew, seen.anew_cpu_ms),
+        )
     ]
 
 
