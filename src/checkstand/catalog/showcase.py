@@ -18,6 +18,7 @@ from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue, ConnectionSource
 from checkstand.catalog.store import listing as store
 from checkstand.catalog.store import terms as term_store
+from checkstand.catalog.store.filters import counted_alike
 from checkstand.errors import (
     AttributeNotFound,
     ProductIdInvalid,
@@ -87,7 +88,7 @@ class Showcase:
 
     async def page(self, query: ProductQuery) -> DisplayPage:
         """A page of published products, and how many there are."""
-        alike = store.counted_alike(query)
+        alike = counted_alike(query)
         known = self._totals.get(alike)
         async with self._pool.acquire() as connection:
             listed = await store.page(connection, query)

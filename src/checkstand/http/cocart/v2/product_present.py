@@ -6,28 +6,37 @@ objects by `attribute_<slug>` ("shape A"), `[]` when empty.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from functools import lru_cache
-from html import escape
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from checkstand.cart import verbs
-from checkstand.catalog.listing import Listed, Review, Term
-from checkstand.catalog.model import Attribute, Image, Product, ProductType
+from checkstand.catalog.listing import Listed, Term
+from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.showcase import Display
 from checkstand.http.answers import empty_as_list
+from checkstand.http.cocart.v2.product_parts import (
+    button,
+    chosen_options,
+    conditions_of,
+    default_options,
+    images,
+    local_time,
+    minor,
+    number,
+    options_of,
+    page_of,
+    review,
+    size,
+    sources_of,
+    utc_time,
+)
 from checkstand.http.display import currency_format
-from checkstand.wiring import Shop, StoreProfile
+from checkstand.wiring import Shop
 
-NEW_LINE = "\n"
 API = "/wp-json/cocart/v2"
-_SIZES = ("thumbnail", "medium", "large", "full")
 _SOLD = (ProductType.SIMPLE, ProductType.VARIATION)
 
 
@@ -69,7 +78,7 @@ class Presenter:
             "featured": product.featured,
             "prices": self.prices(product, members),
             "hidden_conditions": {
-                **_conditions(product),
+                **conditions_of(product),
                 "reviews_allowed": product.reviews_allowed,
             },
             "average_rating": number(listed.rating),
@@ -81,11 +90,11 @@ class Presenter:
             "tags": self._terms(listed.tags, "tags"),
             "brands": self._terms(listed.brands, "brands"),
             "attributes": self._attributes(listed, product),
-            "default_attributes": _defaults(listed, product),
+            "default_attributes": default_options(listed, product),
             "variations": [tell(each) for each in self.display.variations(listed)],
             "grouped_products": list(product.grouped_ids),
             "stock": stock,
-            "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
+            "weight": {"value": size(product.weight), "unit": self.shop.rules.weight_unit},
             "dimensions": self._dimensions(product),
             "reviews": [review(each, self.shop) for each in listed.reviews],
             "related": self._connected(listed.related_ids),
@@ -117,14 +126,14 @@ class Presenter:
             "dates": self._dates(listed),
             "featured": product.featured,
             "prices": self.prices(product, [product]),
-            "hidden_conditions": _conditions(product),
+            "hidden_conditions": conditions_of(product),
             "images": images(product),
             "categories": self._terms(listed.categories, "categories"),
             "tags": self._terms(listed.tags, "tags"),
             "brands": self._terms(listed.brands, "brands"),
-            "attributes": _chosen(listed, product),
+            "attributes": chosen_options(listed, product),
             "stock": stock,
-            "weight": {"value": _size(product.weight), "unit": self.shop.rules.weight_unit},
+            "weight": {"value": size(product.weight), "unit": self.shop.rules.weight_unit},
             "dimensions": self._dimensions(product),
             "total_sales": listed.sales,
             "add_to_cart": self._add_to_cart(product, [product], in_stock=stock["is_in_stock"]),
@@ -152,21 +161,21 @@ class Presenter:
         on_sale = any(each.on_sale(now) for _, each in sold)
         is_range = product.type is ProductType.VARIABLE and sold
         return {
-            "price": _minor(low),
-            "regular_price": _minor(regular),
-            "sale_price": _minor(low) if on_sale else "",
+            "price": minor(low),
+            "regular_price": minor(regular),
+            "sale_price": minor(low) if on_sale else "",
             "price_range": {
-                "min": _minor(low),
-                "max": _minor(max(price for price, _ in sold)),
+                "min": minor(low),
+                "max": minor(max(price for price, _ in sold)),
             }
             if is_range
             else None,
             "on_sale": on_sale,
             "date_on_sale": {
                 "from": self._local(product.sale_from),
-                "from_gmt": _utc(product.sale_from),
+                "from_gmt": utc_time(product.sale_from),
                 "to": self._local(product.sale_to),
-                "to_gmt": _utc(product.sale_to),
+                "to_gmt": utc_time(product.sale_to),
             },
             "currency": self.currency,
         }
@@ -199,7 +208,7 @@ class Presenter:
     ) -> dict[str, Any]:
         sold = product.type in (*_SOLD, ProductType.VARIABLE)
         purchasable = sold and any(e.price(self.display.now) is not None for e in members)
-        text, description = _button(product, buyable=purchasable and in_stock)
+        text, description = button(product, buyable=purchasable and in_stock)
         direct = product.type in _SOLD
         return {
             "text": text,
@@ -230,8 +239,8 @@ class Presenter:
             "id": variation.id,
             "sku": variation.sku,
             "description": variation.description,
-            "attributes": _options(variation),
-            "featured_image": _sources(variation.images[0]) if variation.images else [],
+            "attributes": options_of(variation),
+            "featured_image": sources_of(variation.images[0]) if variation.images else [],
             "prices": prices,
             "stock": stock,
             "add_to_cart": {name: adding[name] for name in kept},
@@ -249,7 +258,7 @@ class Presenter:
         """4.5."""
         shown = []
         for product in self.display.linked(ids):
-            text, description = _button(
+            text, description = button(
                 product, buyable=product.type in (*_SOLD, ProductType.VARIABLE)
             )
             price = self.display.prices.get(product.id)
@@ -260,7 +269,7 @@ class Presenter:
                     "id": product.id,
                     "name": product.name,
                     "permalink": self.permalink(product),
-                    "price": _minor(price),
+                    "price": minor(price),
                     "add_to_cart": {
                         "text": text,
                         "description": description,
@@ -274,7 +283,7 @@ class Presenter:
     def _attributes(self, listed: Listed, product: Product) -> Any:
         """4.3, shape A."""
         if product.type is ProductType.VARIATION:
-            return _chosen(listed, product)
+            return chosen_options(listed, product)
         return empty_as_list(
             {
                 f"attribute_{each.slug}": {
@@ -303,16 +312,16 @@ class Presenter:
     def _dates(self, listed: Listed) -> dict[str, Any]:
         return {
             "created": self._local(listed.created_at),
-            "created_gmt": _utc(listed.created_at),
+            "created_gmt": utc_time(listed.created_at),
             "modified": self._local(listed.modified_at),
-            "modified_gmt": _utc(listed.modified_at),
+            "modified_gmt": utc_time(listed.modified_at),
         }
 
     def _dimensions(self, product: Product) -> dict[str, Any]:
         return {
-            "length": _size(product.length),
-            "width": _size(product.width),
-            "height": _size(product.height),
+            "length": size(product.length),
+            "width": size(product.width),
+            "height": size(product.height),
             "unit": self.shop.rules.dimension_unit,
         }
 
@@ -327,153 +336,14 @@ class Presenter:
     def permalink(self, product: Product) -> str:
         """Where a storefront shows the product; a variation with its options chosen."""
         own = product.parent_id or product.id
-        base = _page(self.shop.profile, own, product.slug)
-        chosen = _options(product) if product.type is ProductType.VARIATION else {}
+        base = page_of(self.shop.profile, own, product.slug)
+        chosen = options_of(product) if product.type is ProductType.VARIATION else {}
         return f"{base}{'&' if '?' in base else '?'}{urlencode(chosen)}" if chosen else base
 
     def _adding_url(self, product: Product) -> str:
         """A hint: the route itself takes POST."""
-        options = {f"variation[{name}]": value for name, value in _options(product).items()}
+        options = {f"variation[{name}]": value for name, value in options_of(product).items()}
         query = urlencode(
             {"id": product.id, "quantity": product.min_quantity, **options}, safe="[]"
         )
         return self.url(f"cart/add-item?{query}")
-
-
-@lru_cache(maxsize=20_000)
-def _page(profile: StoreProfile, product_id: int, slug: str) -> str:
-    return profile.product_page(product_id, slug)
-
-
-def _button(product: Product, *, buyable: bool) -> tuple[str, str]:
-    """Label and accessible label."""
-    name = product.name
-    match product.type:
-        case ProductType.VARIABLE if buyable:
-            return "Select options", f"Select options for “{name}”"
-        case ProductType.GROUPED:
-            return "View products", f"View products in the “{name}” group"
-        case ProductType.EXTERNAL:
-            return product.button_text or "Buy product", f"Buy “{name}”"
-        case _ if buyable:
-            return "Add to cart", f"Add “{name}” to your cart"
-        case _:
-            return "Read more", f"Read more about “{name}”"
-
-
-def _conditions(product: Product) -> dict[str, bool]:
-    return {
-        "virtual": product.virtual,
-        "downloadable": product.downloadable,
-        "manage_stock": product.manages_stock,
-        "sold_individually": product.sold_individually,
-        "shipping_required": product.needs_shipping,
-    }
-
-
-def images(product: Product) -> list[dict[str, Any]]:
-    """4.2. We keep one file of each image: every size leads to it."""
-    return [
-        {
-            "id": zlib.crc32(image.src.encode()),
-            "src": _sources(image),
-            "name": image.name,
-            "alt": image.alt,
-            "position": position,
-            "featured": position == 0,
-        }
-        for position, image in enumerate(product.images)
-    ]
-
-
-def _sources(image: Image) -> dict[str, str]:
-    return dict.fromkeys(_SIZES, image.src)
-
-
-def _defaults(listed: Listed, product: Product) -> Any:
-    return empty_as_list(
-        {
-            f"attribute_{each.slug}": _choice(listed, each, product.default_options[each.slug])
-            for each in product.attributes
-            if product.default_options.get(each.slug)
-        }
-    )
-
-
-def _chosen(listed: Listed, product: Product) -> Any:
-    """What a variation fixes; `option` is `[]` where it takes any."""
-    return empty_as_list(
-        {
-            f"attribute_{each.slug}": _choice(listed, each, product.variation.get(each.slug, ""))
-            for each in product.attributes
-            if each.for_variations
-        }
-    )
-
-
-def _choice(listed: Listed, attribute: Attribute, slug: str) -> dict[str, Any]:
-    named = {option.slug: option.name for option in attribute.options if option.slug == slug}
-    return {
-        "id": listed.attribute_ids.get(attribute.slug, 0),
-        "name": attribute.name,
-        "option": empty_as_list(named),
-    }
-
-
-def _options(variation: Product) -> dict[str, str]:
-    """attribute_… -> option slug, "" for any."""
-    return {
-        f"attribute_{each.slug}": variation.variation.get(each.slug, "")
-        for each in variation.attributes
-        if each.for_variations and variation.type is ProductType.VARIATION
-    }
-
-
-def review(found: Review, shop: Shop, *, own: bool = False) -> dict[str, Any]:
-    """Section 7; the e-mail address is shown to its owner only."""
-    return {
-        "id": found.id,
-        "date_created": local_time(found.created_at, shop),
-        "date_created_gmt": _utc(found.created_at),
-        "product_id": found.product_id,
-        "status": found.status,
-        "reviewer": found.reviewer,
-        "reviewer_email": found.email if own else "",
-        "review": _as_html(found.review),
-        "rating": found.rating,
-        "verified": found.verified,
-    }
-
-
-def _as_html(text: str) -> str:
-    """Storefronts put a review into their page as it comes: nothing in it may be markup."""
-    paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
-    return "".join(f"<p>{escape(part).replace(NEW_LINE, '<br />')}</p>" for part in paragraphs)
-
-
-def local_time(moment: datetime | None, shop: Shop) -> str | None:
-    """`YYYY-MM-DDTHH:MM:SS` in the store's time zone, without an offset."""
-    return None if moment is None else _stamp(moment, shop.profile.timezone)
-
-
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat()[:19]
-
-
-@lru_cache(maxsize=20_000)
-def _stamp(moment: datetime, timezone: str) -> str:
-    return moment.astimezone(ZoneInfo(timezone)).isoformat()[:19]
-
-
-def _minor(amount: int | None) -> str:
-    return "" if amount is None else str(amount)
-
-
-def _size(value: Decimal | None) -> str | None:
-    return None if value is None else number(value)
-
-
-def number(value: Decimal) -> str:
-    """Without trailing zeros and without an exponent: "4.7", "12", "0"."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -15,7 +15,8 @@ from checkstand.errors import ParameterInvalid, ReviewIdInvalid, SignInForReview
 from checkstand.http.answers import JSON, PRIVATE, cut_down, dump
 from checkstand.http.cocart.v2.conditional import Made, Pages, page_headers, respond
 from checkstand.http.cocart.v2.parameters import Parameter, documented, read
-from checkstand.http.cocart.v2.product_present import API, review
+from checkstand.http.cocart.v2.product_parts import review
+from checkstand.http.cocart.v2.product_present import API
 from checkstand.http.cocart.v2.product_query import PAGE, PER_PAGE, SKIP_CACHE
 from checkstand.http.cocart.v2.product_schemas import ReviewIn, ReviewOut
 from checkstand.http.describe import READING, errors
