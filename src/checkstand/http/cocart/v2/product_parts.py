@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from checkstand.catalog.listing import Listed, Review
@@ -22,6 +23,12 @@ _SIZES = ("thumbnail", "medium", "large", "full")
 @lru_cache(maxsize=20_000)
 def page_of(profile: StoreProfile, product_id: int, slug: str) -> str:
     return profile.product_page(product_id, slug)
+
+
+@lru_cache(maxsize=20_000)
+def as_query(options: tuple[tuple[str, str], ...]) -> str:
+    """Chosen options as they are in an address."""
+    return urlencode(options, safe="[]")
 
 
 def button(product: Product, *, buyable: bool) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from checkstand.cart import verbs
 from checkstand.catalog.listing import Listed, Term
@@ -18,6 +17,7 @@ from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.showcase import Display
 from checkstand.http.answers import empty_as_list
 from checkstand.http.cocart.v2.product_parts import (
+    as_query,
     button,
     chosen_options,
     conditions_of,
@@ -337,13 +337,11 @@ class Presenter:
         """Where a storefront shows the product; a variation with its options chosen."""
         own = product.parent_id or product.id
         base = page_of(self.shop.profile, own, product.slug)
-        chosen = options_of(product) if product.type is ProductType.VARIATION else {}
-        return f"{base}{'&' if '?' in base else '?'}{urlencode(chosen)}" if chosen else base
+        chosen = tuple(options_of(product).items())
+        return f"{base}{'&' if '?' in base else '?'}{as_query(chosen)}" if chosen else base
 
     def _adding_url(self, product: Product) -> str:
         """A hint: the route itself takes POST."""
-        options = {f"variation[{name}]": value for name, value in options_of(product).items()}
-        query = urlencode(
-            {"id": product.id, "quantity": product.min_quantity, **options}, safe="[]"
-        )
-        return self.url(f"cart/add-item?{query}")
+        options = tuple((f"variation[{k}]", v) for k, v in options_of(product).items())
+        chosen = f"&{as_query(options)}" if options else ""
+        return self.url(f"cart/add-item?id={product.id}&quantity={product.min_quantity}{chosen}")
