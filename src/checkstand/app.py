@@ -11,9 +11,10 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, problems
+from checkstand.http import describe, hooks, problems
+from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart import address
-from checkstand.http.cocart.preview import checkout
+from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
     carriage,
     cart,
@@ -26,8 +27,8 @@ from checkstand.http.cocart.v2 import (
 )
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
-from checkstand.ui import pages
-from checkstand.wiring import open_shop
+from checkstand.ui import pages, sandbox
+from checkstand.wiring import Shop, open_shop
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -37,8 +38,12 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_shop(settings, **open_with) as shop:
+        def use(shop: Shop) -> None:
             app.state.shop = shop
+            app.state.sandbox = shop.payments.gateways.get("sandbox")
+
+        async with open_shop(settings, on_reload=use, **open_with) as shop:
+            use(shop)
             # What is here now stays: looking through it again and again would only take time.
             gc.collect()
             gc.freeze()
@@ -59,11 +64,11 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    # Fixed words before products: /products/tags is no product.
     for router in (
         checkout.router,
         cart.router,
         items.router,
+        # Fixed words before products: /products/tags is no product.
         reviews.router,
         taxonomies.router,
         products.router,
@@ -71,20 +76,31 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         store.router,
         checkout_config.router,
         address.router,
+        payments.router,
+        hooks.router,
         pages.router,
+        sandbox.router,
+        admin_payments.router,
     ):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app
 
 
+def set_up_logging(settings: Settings) -> None:
+    """As the settings say. Libraries that log addresses which they ask are kept quieter."""
+    for name in ("alembic", "httpx2", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+
+
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    set_up_logging(settings)
     # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False
     access.disabled = True
-    return create_app(settings)
+    return create_app(settings, reread=load)

@@ -6,7 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checkstand.errors import AuthenticationFailed, MustSignIn, PermissionTooSmall
+from checkstand.errors import (
+    AdministratorOnly,
+    AuthenticationFailed,
+    MustSignIn,
+    PermissionTooSmall,
+)
 
 
 class Permission(StrEnum):
@@ -57,6 +62,8 @@ class Caller:
     cart_key: str = ""
     key: ConsumerKey | None = None
     account: Account | None = None
+    operator: bool = False
+    """The command line, on the server itself. Nothing that comes over the network is."""
 
     @property
     def own_cart_key(self) -> str:
@@ -80,6 +87,15 @@ class Caller:
             return ""
         spoken_for = f"key {self.key.id}, " if self.key is not None else ""
         return f"{spoken_for}cart {self.cart_key}"
+
+    def must_manage(self) -> int | None:
+        """The account id of the shop manager or administrator who is calling, None for the command
+        line; AdministratorOnly for others. A consumer key never is one (DECISIONS 3)."""
+        if self.operator:
+            return None
+        if self.account is None or self.account.role is Role.CUSTOMER:
+            raise AdministratorOnly
+        return self.account.id
 
     def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
         """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""

@@ -11,7 +11,20 @@ import click
 import checkstand
 from checkstand.errors import CheckstandError
 
-_COMMANDS = ("demo", "serve", "doctor", "db", "keys", "catalog", "reviews", "tax", "openapi")
+_COMMANDS = (
+    "demo",
+    "serve",
+    "worker",
+    "doctor",
+    "db",
+    "keys",
+    "catalog",
+    "reviews",
+    "tax",
+    "payments",
+    "reload",
+    "openapi",
+)
 
 
 class _Commands(click.Group):

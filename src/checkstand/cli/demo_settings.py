@@ -59,6 +59,7 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
             "places_file": str(files("checkstand.ui.demo") / "places.csv"),
         },
         gateways={
+            "sandbox": {"enabled": True},
             "bacs": {"enabled": True},
             "cheque": {"enabled": True},
             "cod": {"enabled": True},

@@ -24,15 +24,14 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
     AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
-    GatewaySettings,
     LogSettings,
     MethodSettings,
-    ProviderSettings,
     RateLimitSettings,
     ReviewSettings,
     Section,
@@ -40,6 +39,7 @@ from checkstand.settings.sections import (
     ShippingSettings,
     StoreSettings,
     TaxSettings,
+    WorkerSettings,
     ZoneSettings,
 )
 
@@ -69,7 +69,8 @@ class Settings(BaseSettings):
     address_lookup: AddressLookupSettings = AddressLookupSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
-    provider: ProviderSettings = ProviderSettings()
+    payments: PaymentSettings = PaymentSettings()
+    worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
 
     @classmethod
@@ -162,7 +163,8 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    if key.endswith("url") or isinstance(value, (dict, list, BaseModel)):
+    secret = any(word in key for word in ("url", "secret", "key", "token", "gateways.more"))
+    if secret or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
