@@ -26,12 +26,14 @@ from pydantic_settings import (
 from checkstand.errors import ConfigurationError
 from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
+    AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
     LogSettings,
     MethodSettings,
     RateLimitSettings,
+    ReviewSettings,
     Section,
     ServerSettings,
     ShippingSettings,
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    reviews: ReviewSettings = ReviewSettings()
+    address_lookup: AddressLookupSettings = AddressLookupSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     payments: PaymentSettings = PaymentSettings()
