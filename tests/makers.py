@@ -20,6 +20,7 @@ from checkstand.wiring import Shop
 V2 = "/wp-json/cocart/v2"
 PREVIEW = "/wp-json/cocart/preview"
 SHIRT = 1
+JWT_SECRET = "a secret of the tests, which is long enough"
 
 BILLING = {
     "first_name": "Ines",
@@ -127,7 +128,7 @@ class Storefront:
 
 def shop_settings(database_url: str, **sections: Any) -> Settings:
     """The demo shop's settings, with sections changed."""
-    settings = demo_settings(database_url, "http://shop.test")
+    settings = demo_settings(database_url, "http://shop.test", JWT_SECRET)
     for name, values in sections.items():
         section = getattr(settings, name)
         merged = section.model_validate({**section.model_dump(), **values})

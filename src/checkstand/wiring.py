@@ -11,6 +11,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from checkstand.access.credentials import Credentials
+from checkstand.access.sessions import Sessions
+from checkstand.accounts.enrolling import Enrolling
+from checkstand.accounts.my_account import MyAccount
+from checkstand.accounts.registration import Registration
+from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
 from checkstand.catalog.service import Catalogue
@@ -22,6 +27,8 @@ from checkstand.jobs import housekeeping
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
+from checkstand.mail.post import Carrier, Post
+from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway
 from checkstand.payments.gateways import offline
@@ -32,6 +39,7 @@ from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
+from checkstand.wiring_accounts import account_rules, carrier_of, session_rules, signer_of
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +75,13 @@ class Shop:
     checkout: Checkout
     orders: Orders
     payments: Payments
+    sessions: Sessions
+    registration: Registration
+    my_account: MyAccount
+    history: History
+    post: Post
+    forget_people: Callable[[], None]
+    """Drops who this process knows: a key or an account has changed."""
 
 
 @asynccontextmanager
@@ -76,10 +91,12 @@ async def open_shop(
     clock: Clock | None = None,
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
+    carrier: Carrier | None = None,
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock` and `gateways` (added to those of the settings) come in here for tests.
+    `clock`, `gateways` (added to those of the settings) and the mail's `carrier` (instead of the
+    settings') come in here for tests.
     """
     url = settings.database.url
     if not url:
@@ -91,8 +108,10 @@ async def open_shop(
     database = await Database.open(url, pool_options(settings), on_query)
     addresses.warm_up()
     try:
-        shop = build(settings, database, clock or SystemClock(), gateways or {})
-        forget = {"catalog": shop.catalogue.forget, "keys": shop.credentials.forget}
+        post = Post(carrier or carrier_of(settings))
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, post)
+        await shop.credentials.passwords.warm_up()
+        forget = {"catalog": shop.catalogue.forget, "keys": shop.forget_people}
         background = [
             asyncio.create_task(changes.listen(settings.database.direct_url, forget)),
             asyncio.create_task(
@@ -105,6 +124,7 @@ async def open_shop(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await post.close()
     finally:
         await database.close()
 
@@ -133,7 +153,11 @@ def pool_options(settings: Settings) -> PoolOptions:
 
 
 def build(
-    settings: Settings, database: Database, clock: Clock, more_gateways: Mapping[str, Gateway]
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    more_gateways: Mapping[str, Gateway],
+    post: Post,
 ) -> Shop:
     """The parts of a shop, put together."""
     rules = shop_rules(settings)
@@ -152,6 +176,7 @@ def build(
             customer_life=timedelta(hours=settings.cart.customer_hours),
             max_lines=settings.cart.max_items,
             turn_timeout=checkout.wait_seconds,
+            merge=MergePolicy(settings.cart.merge),
         ),
     )
     process = Process(
@@ -161,11 +186,22 @@ def build(
         wait_seconds=checkout.wait_seconds,
         strict_phone=checkout.strict_phone,
     )
+    profile = _profile(settings)
+    credentials = Credentials(database)
+    signer = signer_of(settings, profile.base_url)
+    sessions = Sessions(database, clock, signer, session_rules(settings))
+    asked = account_rules(settings, profile.base_url)
+    history = History(database, clock.now)
+
+    def forget() -> None:
+        credentials.forget()
+        sessions.forget()
+
     return Shop(
-        profile=_profile(settings),
+        profile=profile,
         rules=rules,
         database=database,
-        credentials=Credentials(database),
+        credentials=credentials,
         catalogue=catalogue,
         carts=carts,
         checkout=Checkout(
@@ -175,9 +211,26 @@ def build(
             keys_required=checkout.access == "keys",
             guest_checkout=checkout.guest_checkout,
             strict_phone=checkout.strict_phone,
+            enrolling=Enrolling(asked, credentials.passwords),
         ),
         orders=Orders(database),
         payments=payments,
+        sessions=sessions,
+        registration=Registration(database, credentials.passwords, post, asked, clock.now, forget),
+        my_account=MyAccount(
+            database=database,
+            passwords=credentials.passwords,
+            post=post,
+            rules=asked,
+            history=history,
+            sell_to=rules.sell_to,
+            strict_phone=checkout.strict_phone,
+            now=clock.now,
+            forget=forget,
+        ),
+        history=history,
+        post=post,
+        forget_people=forget,
     )
 
 

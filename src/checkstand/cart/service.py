@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from checkstand.access.principal import Caller
-from checkstand.cart import choosing, store, verbs
+from checkstand.cart import adopting, choosing, store, verbs
 from checkstand.cart.choosing import AddItem
-from checkstand.cart.memory import SeenCarts
-from checkstand.cart.model import Cart, CartLine
+from checkstand.cart.memory import GoneKeys, SeenCarts
+from checkstand.cart.merging import MergePolicy
+from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
-from checkstand.customers import addresses
-from checkstand.customers.addresses import Address
+from checkstand.customers import store as customers
 from checkstand.errors import (
     CartCreationNotAllowed,
     CartEmpty,
@@ -48,6 +48,8 @@ class CartLimits:
     max_lines: int = 100
     turn_timeout: float = 25.0
     """Seconds a write waits for another of the same cart."""
+    merge: MergePolicy = MergePolicy.SUM
+    """What becomes of a guest's cart when its shopper signs in."""
 
 
 def open_document(cart: Cart) -> Cart:
@@ -68,6 +70,7 @@ class CartService:
     queue: CartQueue
     limits: CartLimits
     seen: SeenCarts = field(default_factory=SeenCarts)
+    gone: GoneKeys = field(default_factory=GoneKeys)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -76,17 +79,20 @@ class CartService:
         return await self.find(caller) or self._nothing(caller)
 
     async def find(self, caller: Caller) -> CartView | None:
-        """The caller's cart in one statement, or None."""
+        """The caller's cart in one statement, or None. The first look of somebody who signed in
+        with a guest's key takes that cart over: the one write that a read may do."""
         key = caller.own_cart_key
         if not key:
             return None
+        said = await self.adopt(caller) if caller.guest_key else {}
         now = self.clock.now()
         async with self.database.acquire() as connection:
             found = await store.find(connection, key, now)
             if found.cart is None:
                 return None
             scene = await self.scene(connection, found, found.cart, now)
-        return self.seen.view(found.cart, scene, self.shop)
+        seen = self.seen.view(found.cart, scene, self.shop)
+        return replace(seen, notices=_both(said, seen.notices), answers={}) if said else seen
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""
@@ -145,7 +151,7 @@ class CartService:
                     verbs.check_range(choice.product, choice.quantity, available)
                 cart = verbs.add(cart, choice, scene, self.limits.max_lines)
                 texts.append(f"{choice.quantity} × “{choice.product.name}” was added to your cart.")
-            return self._with_contact(cart, contact), {"success": texts}
+            return verbs.with_contact(cart, contact), {"success": texts}
 
         products = {choice.product.id: choice.product for _, choice in choices}
         products |= {given.id: given for given, _ in choices}
@@ -283,6 +289,7 @@ class CartService:
         wanted = products or {}
         asked = [product.stock_id for product in wanted.values() if product.manages_stock]
         key = caller.own_cart_key
+        said = await self.adopt(caller) if caller.guest_key else {}
         async with (
             self.queue.turn(key, self.limits.turn_timeout),
             self.database.transaction() as connection,
@@ -295,13 +302,21 @@ class CartService:
                 await idempotency.serialise(connection, ticket)
             once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
             await idempotency.replay(connection, once, now)
-            cart = open_document(found.cart) if found.cart else self._new(caller, now)
+            cart = (
+                open_document(found.cart)
+                if found.cart
+                else await self.fresh(connection, caller, now)
+            )
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
-            seen = await self.keep(connection, changed, scene, caller, notices)
+            seen = await self.keep(connection, changed, scene, caller, _both(said, notices))
             seen = replace(seen, touched=_touched(cart, changed))
             await idempotency.remember(connection, once, seen, seen.cart.key, now)
         return seen
+
+    async def adopt(self, caller: Caller, *, shows: bool = True) -> Notices:
+        """Takes over the guest's cart whose key somebody who signed in still carries, once."""
+        return await adopting.adopt(self, caller, shows=shows)
 
     async def store_shown(self, connection: Connection, seen: CartView) -> None:
         """Stores a locked cart as it was seen, with the total that is about to be shown."""
@@ -322,9 +337,12 @@ class CartService:
         scene: Scene,
         caller: Caller,
         notices: Notices | None = None,
+        *,
+        seen_as: Shown | None = None,
     ) -> CartView:
-        """Totals a locked (or new) cart, stores it with the total that will be shown, and gives
-        the view of it. Expiry moves at most once an hour, so that a hot row stays small."""
+        """Totals a locked (or new) cart, stores it with the total that will be shown (or with what
+        the shopper saw instead), and gives the view of it. Expiry moves at most once an hour, so
+        that a hot row stays small."""
         if cart.placed_at is not None and cart.lines:
             cart = replace(cart, order_id=None, placed_at=None)  # a new document (DECISIONS 17)
         cart = replace(cart, removed=cart.removed[-self.limits.max_lines :])
@@ -332,7 +350,7 @@ class CartService:
         if expiry - cart.expires_at > timedelta(hours=1):
             cart = replace(cart, expires_at=expiry)
         seen = settled(cart, scene, self.shop, notices)
-        cart = replace(seen.cart, shown=shown(seen), version=cart.version + 1)
+        cart = replace(seen.cart, shown=seen_as or shown(seen), version=cart.version + 1)
         counted = stock_ids(cart, scene.products)
         if cart.version > 1:
             await store.save(connection, cart, counted)
@@ -375,21 +393,28 @@ class CartService:
                 return cached
         return await self.catalogue.fresh(connection, wanted)
 
-    def _new(self, caller: Caller, now: datetime) -> Cart:
-        key = str(caller.account.id) if caller.account else ids.cart_key()
-        return Cart(key=key, expires_at=self._expiry(caller, now), customer_id=caller.customer_id)
+    async def fresh(self, connection: Connection, caller: Caller, now: datetime) -> Cart:
+        """An empty cart; a customer's has what was bought with last filled in."""
+        expires_at = self._expiry(caller, now)
+        if caller.account is None:
+            return Cart(key=ids.cart_key(), expires_at=expires_at)
+        known = await customers.find(connection, caller.account.id)
+        return Cart(
+            key=str(caller.account.id),
+            expires_at=expires_at,
+            customer_id=caller.account.id,
+            billing=known.billing,
+            shipping=known.shipping,
+            payment_method=known.payment_method,
+        )
 
     def _expiry(self, caller: Caller, now: datetime) -> datetime:
         life = self.limits.customer_life if caller.account else self.limits.guest_life
         return now + life
 
-    def _with_contact(self, cart: Cart, contact: Mapping[str, str]) -> Cart:
-        for part, value in contact.items():
-            alone = addresses.normalised(Address().merged({part: value}))
-            if not addresses.malformed(alone, "billing_address"):
-                tidied = {part: getattr(alone, part)}
-                cart = replace(cart, billing=cart.billing.merged(tidied))
-        return cart
+
+def _both(first: Notices, then: Notices) -> Notices:
+    return {kind: [*first.get(kind, ()), *then.get(kind, ())] for kind in {**first, **then}}
 
 
 def _touched(before: Cart, after: Cart) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from checkstand.access.principal import Caller
+from checkstand.accounts import enrolling
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
@@ -83,6 +84,7 @@ class Process:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
         `wait_seconds`, without a connection. PaymentFailed when the gateway declines."""
         key = caller.own_cart_key
+        await self.carts.adopt(caller, shows=False)
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         give_up = time.monotonic() + self.wait_seconds
         async with self.carts.queue.turn(key, self.wait_seconds):
@@ -259,6 +261,7 @@ class Process:
             method_title=gateway.description.title,
             note=command.customer_note,
         )
+        order = await enrolling.owned(connection, order, cart.order_id, command.enrolment)
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)

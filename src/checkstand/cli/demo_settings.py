@@ -5,8 +5,9 @@ from __future__ import annotations
 from checkstand.settings import Settings, load
 
 
-def demo_settings(database_url: str, base_url: str) -> Settings:
-    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere."""
+def demo_settings(database_url: str, base_url: str, jwt_secret: str = "") -> Settings:
+    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere. Its
+    mail goes to the console."""
     settings = load(
         server={"base_url": base_url},
         store={
@@ -52,6 +53,8 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
                 },
             ]
         },
+        jwt={"secret": jwt_secret},
+        mail={"backend": "console"},
         gateways={
             "bacs": {"enabled": True},
             "cheque": {"enabled": True},

@@ -1,5 +1,6 @@
-"""What a server does between requests: finish payments that a crash left open, and delete carts
-and idempotency keys whose time is over. Every step may run in several processes at once."""
+"""What a server does between requests: finish payments that a crash left open, and delete carts,
+idempotency keys, sessions and mailed keys whose time is over. Every step may run in several
+processes at once."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import random
 import time
 from typing import Protocol
 
+from checkstand.access import account_store, session_store
 from checkstand.cart import store as carts
 from checkstand.errors import CheckstandError
 from checkstand.kit.clock import Clock
@@ -19,6 +21,12 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY = 5.0
 _SWEEP_EVERY = 600.0
 _BATCH = 500
+_SWEPT = (
+    carts.delete_expired,
+    idempotency.delete_expired,
+    session_store.delete_expired,
+    account_store.delete_expired_keys,
+)
 
 
 class Finisher(Protocol):
@@ -47,7 +55,7 @@ async def run(database: Database, clock: Clock, finisher: Finisher) -> None:
 async def sweep(database: Database, clock: Clock) -> int:
     """Deletes what has expired, a batch a transaction; says how many rows went."""
     gone = 0
-    for delete in (carts.delete_expired, idempotency.delete_expired):
+    for delete in _SWEPT:
         batch = _BATCH
         while batch == _BATCH:
             async with database.transaction() as connection:

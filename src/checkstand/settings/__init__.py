@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.accounts import AccountSettings, JwtSettings, MailSettings
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    accounts: AccountSettings = AccountSettings()
+    jwt: JwtSettings = JwtSettings()
+    mail: MailSettings = MailSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     provider: ProviderSettings = ProviderSettings()
@@ -158,7 +162,7 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    if key.endswith("url") or isinstance(value, (dict, list, BaseModel)):
+    if key.endswith(("url", "secret", "password")) or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller, Dialect
+from checkstand.accounts.enrolling import NewAccount
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.customers.addresses import Address
@@ -198,11 +199,15 @@ async def _process(
         update=_changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body),
-        create_account=body.create_account,
         customer_note=body.customer_note or "",
         expected_total=body.expected_total,
     )
-    return answer(request, render(await shop.checkout.process(caller, command, once)))
+    billing = body.billing_address
+    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
+    placement = await shop.checkout.process(
+        caller, command, once, new_account if body.create_account else None
+    )
+    return answer(request, render(placement))
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:
