@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -172,6 +173,71 @@ async def administrator(shop: Shop, password: str) -> int:
         return await credentials.create_account(
             connection, "admin", "admin@shop.example", password, Role.ADMINISTRATOR
         )
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of Basic credentials."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+PASSWORD = "Quarry-Row-8"
+
+
+@dataclass
+class Shopper:
+    """Somebody with an account, signed in by a token."""
+
+    storefront: Storefront
+    id: int
+    email: str
+    username: str
+    token: str
+    refresh: str
+
+    @property
+    def signed(self) -> dict[str, str]:
+        return bearer(self.token)
+
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> httpx2.Response:
+        """A call with the token and nothing else."""
+        headers = {**self.signed, **more.pop("headers", {})}
+        return await self.storefront.another().call(
+            method, path, body, keys={}, headers=headers, **more
+        )
+
+    async def order(self, product_id: int = SHIRT, **body: Any) -> dict[str, Any]:
+        """An order of one piece."""
+        added = await self.call("POST", f"{V2}/cart/add-item", {"id": str(product_id)})
+        assert added.status_code == 200, added.text
+        body = {"billing_address": BILLING, "payment_method": "bacs", **body}
+        placed = await self.call("POST", f"{PREVIEW}/checkout", body)
+        assert placed.status_code == 200, placed.text
+        found: dict[str, Any] = placed.json()
+        return found
+
+
+async def shopper(storefront: Storefront, email: str = "ines@example.com") -> Shopper:
+    """Registers somebody, and signs in."""
+    body = {"email": email, "requested_password": PASSWORD}
+    made = await storefront.http.post(f"{V2}/register", json=body)
+    assert made.status_code == 200, made.text
+    login = await storefront.http.post(
+        f"{V2}/login", json={"username": email, "password": PASSWORD}
+    )
+    assert login.status_code == 200, login.text
+    extras = login.json()["extras"]
+    return Shopper(
+        storefront,
+        made.json()["user_id"],
+        email,
+        made.json()["username"],
+        extras["jwt_token"],
+        extras["jwt_refresh"],
+    )
 
 
 def sql_count(statements: list[str]) -> int:

@@ -45,8 +45,8 @@ SELECT rank, a.* FROM (
 """
 
 
-def digits(phone: str) -> str:
-    """The digits of a phone number, which it is found by; "" when there are too few."""
+def _digits(phone: str) -> str:
+    """The digits of a phone number, as `customers.phone` has them; "" when there are too few."""
     found = "".join(char for char in phone if char.isascii() and char.isdecimal())
     return found if len(found) >= _SHORTEST_PHONE else ""
 
@@ -54,7 +54,7 @@ def digits(phone: str) -> str:
 async def by_login(connection: Connection, login: str) -> StoredAccount | None:
     """The account with this user name or e-mail, whatever the case, or with this billing phone
     when it is the only one."""
-    phone = digits(login) if "@" not in login else ""
+    phone = _digits(login) if "@" not in login else ""
     rows = await connection.fetch(_BY_LOGIN, login, phone)
     if not rows or (rows[0]["rank"] == 2 and len(rows) > 1):
         return None

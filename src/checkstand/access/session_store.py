@@ -16,8 +16,8 @@ class Session:
     account: Account
     alive: bool
     """Neither ended, nor expired, nor older than the account's password."""
-    used: bool
-    """Refreshed before: another one took its place."""
+    used_at: datetime | None
+    """When it was refreshed before: another one took its place."""
 
 
 async def add(
@@ -82,7 +82,7 @@ async def account_of(connection: Connection, pat: str) -> Account | None:
 async def use(connection: Connection, refresh_hash: str, now: datetime) -> Session | None:
     """The session of a refresh token, as it was found; a living one is marked as used. Locked."""
     row = await connection.fetchrow(
-        "SELECT s.pat, s.family, s.used_at IS NOT NULL AS used, s.ended_at IS NULL"
+        "SELECT s.pat, s.family, s.used_at, s.ended_at IS NULL"
         " AND s.expires_at > $2 AND s.generation = a.generation AS alive,"
         " a.id, a.username, a.role, a.generation"
         " FROM sessions s JOIN accounts a ON a.id = s.account_id"
@@ -92,10 +92,10 @@ async def use(connection: Connection, refresh_hash: str, now: datetime) -> Sessi
     )
     if row is None:
         return None
-    if row["alive"] and not row["used"]:
+    if row["alive"] and row["used_at"] is None:
         await connection.execute("UPDATE sessions SET used_at = $2 WHERE pat = $1", row["pat"], now)
     account = Account(row["id"], row["username"], Role(row["role"]), row["generation"])
-    return Session(row["pat"], row["family"], account, row["alive"], row["used"])
+    return Session(row["pat"], row["family"], account, row["alive"], row["used_at"])
 
 
 async def end(connection: Connection, pat: str, now: datetime) -> None:

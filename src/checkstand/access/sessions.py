@@ -29,6 +29,8 @@ from checkstand.storage.database import Connection, Database
 MAX_AGE = 5.0
 _MAX_REMEMBERED = 10_000
 _LONGEST_REFRESH = 1024
+ASKED_TWICE = timedelta(seconds=10)
+"""Parallel requests that meet an expired token all refresh it, in official clients too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class Sessions:
 
     async def refresh(self, refresh_token: str, origin: Origin) -> Pair:
         """A new pair for a refresh token, which is used up, as the old token is. One that was used
-        before has been copied: everything that goes back to the same sign-in ends."""
+        before is refused, and has been copied: everything that goes back to the same sign-in ends,
+        unless it comes so soon that it is a client which asked twice at once."""
         if self._signer is None:
             raise TokensNotOffered
         if not refresh_token:
@@ -110,8 +113,9 @@ class Sessions:
         async with self._database.transaction() as connection:
             now = self._clock.now()
             found = await session_store.use(connection, crypto.sha256(refresh_token), now)
-            if found is not None and found.used:
-                ended = await session_store.end_family(connection, found.family, now)
+            if found is not None and found.used_at is not None:
+                if now - found.used_at > ASKED_TWICE:
+                    ended = await session_store.end_family(connection, found.family, now)
             elif found is not None and found.alive:
                 pair = await self._new(connection, found.account, origin, found.family)
                 ended = [found.pat]

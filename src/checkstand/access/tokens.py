@@ -21,12 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from checkstand.errors import ConfigurationError, TokenRefused
 
-SYMMETRIC = ("HS256", "HS384", "HS512")
+SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Bytes that a secret needs for each (RFC 7518, 3.2)."""
 ALGORITHMS = (
     *SYMMETRIC, "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
 )  # fmt: skip
-SHORTEST_SECRET = 32
-"""Characters of an HS secret."""
 LONGEST_TOKEN = 8192
 LONGEST_DEVICE = 255
 """Characters of a User-Agent that count."""
@@ -67,10 +66,10 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
     """The key of the settings: a secret text, or a PEM (private, or public for reading only);
     ConfigurationError when it is unfit for the algorithm."""
     if algorithm in SYMMETRIC:
-        if len(secret) < SHORTEST_SECRET:
+        if len(secret.encode()) < SYMMETRIC[algorithm]:
             raise ConfigurationError(
-                f"a jwt secret for {algorithm} needs at least {SHORTEST_SECRET} characters; make "
-                "one with: openssl rand -hex 32"
+                f"a jwt secret for {algorithm} needs at least {SYMMETRIC[algorithm]} characters; "
+                "make one with: openssl rand -hex 32"
             )
         return Key(_fingerprint(algorithm, secret.encode()), algorithm, secret, secret)
     pem = secret.encode()

@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from checkstand.access import account_store
-from checkstand.access.account_store import Person, digits
+from checkstand.access.account_store import Person
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Role
 from checkstand.accounts.rules import AccountRules, name_from, said
-from checkstand.customers import store as customers
-from checkstand.customers.store import Customer
 from checkstand.errors import AccountNotCreated
 from checkstand.orders import store as orders
 from checkstand.orders.model import Order
@@ -59,15 +57,10 @@ class Enrolling:
 async def owned(
     connection: Connection, order: Order, before: int | None, enrolment: Enrolment | None
 ) -> Order:
-    """The order with its owner: the customer who signed in, or the one enrolled now. What it was
-    ordered with is remembered for the next time. `before` is an order that this cart opened
-    earlier and that was not paid."""
+    """The order with its owner: the customer who signed in, or the one enrolled now. `before` is an
+    order that this cart opened earlier and that was not paid."""
     if order.customer_id is None and enrolment is not None:
         order = replace(order, customer_id=await _enrolled(connection, order, before, enrolment))
-    if order.customer_id is not None:
-        customer = Customer(order.billing, order.shipping, order.payment_method)
-        phone = digits(order.billing.phone)
-        await customers.put(connection, order.customer_id, customer, phone)
     return order
 
 

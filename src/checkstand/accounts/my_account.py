@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from checkstand.access import account_store
-from checkstand.access.account_store import Person, StoredAccount, digits
+from checkstand.access.account_store import Person, StoredAccount
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Account, Caller
 from checkstand.accounts import letters, mailed_keys
@@ -158,11 +158,8 @@ class MyAccount:
             if not await account_store.set_email(connection, account_id, email):
                 raise AccountEmailTaken
             known = await customers.find(connection, account_id, lock=True)
-            await self._remember(
-                connection,
-                account_id,
-                replace(known, billing=known.billing.merged({"email": email})),
-            )
+            known = replace(known, billing=known.billing.merged({"email": email}))
+            await customers.put(connection, account_id, known)
         self.forget()
         return email
 
@@ -203,7 +200,7 @@ class MyAccount:
                     " ".join(problem.message for problem in problems),
                     data={"problems": [problem.as_json() for problem in problems]},
                 )
-            await self._remember(connection, account.id, changed)
+            await customers.put(connection, account.id, changed)
         return changed
 
     async def _hashed(self, account: Account, password: PasswordChange) -> str:
@@ -248,10 +245,7 @@ class MyAccount:
         if email:
             parts["email"] = person.email
         billing = addresses.normalised(known.billing.merged(parts))
-        await self._remember(connection, account.id, replace(known, billing=billing))
-
-    async def _remember(self, connection: Connection, account_id: int, customer: Customer) -> None:
-        await customers.put(connection, account_id, customer, digits(customer.billing.phone))
+        await customers.put(connection, account.id, replace(known, billing=billing))
 
 
 def _signed_in(caller: Caller) -> Account:

@@ -24,7 +24,7 @@ import uvicorn
 from checkstand.access import credentials
 from checkstand.access import store as access
 from checkstand.access.principal import Dialect, Permission, Role
-from checkstand.access.tokens import SHORTEST_SECRET
+from checkstand.access.tokens import SYMMETRIC
 from checkstand.app import create_app
 from checkstand.catalog import store as catalog
 from checkstand.catalog.importers.woocommerce import import_products
@@ -301,7 +301,7 @@ async def _keys(database: Database, file: Path) -> DemoKeys:
 def _jwt_secret(file: Path) -> str:
     """What tokens are signed with: kept, so that a restart signs nobody out."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        if len(kept := file.read_text().strip()) >= SHORTEST_SECRET:
+        if len(kept := file.read_text().strip()) >= SYMMETRIC["HS256"]:
             return kept
     made = secrets.token_hex(32)
     _write_private_text(file, made)

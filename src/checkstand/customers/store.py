@@ -31,18 +31,17 @@ async def find(connection: Connection, account_id: int, *, lock: bool = False) -
     return Customer(_address(row["billing"]), _address(row["shipping"]), row["payment_method"])
 
 
-async def put(connection: Connection, account_id: int, customer: Customer, phone: str) -> None:
-    """Remembers it; `phone` is the digits of the billing phone, which one can sign in with."""
+async def put(connection: Connection, account_id: int, customer: Customer) -> None:
+    """Remembers it. An order is remembered by the database itself (migration 0003)."""
     await connection.execute(
-        "INSERT INTO customers (account_id, billing, shipping, payment_method, phone)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account_id) DO UPDATE SET"
+        "INSERT INTO customers (account_id, billing, shipping, payment_method)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (account_id) DO UPDATE SET"
         " billing = excluded.billing, shipping = excluded.shipping,"
-        " payment_method = excluded.payment_method, phone = excluded.phone",
+        " payment_method = excluded.payment_method",
         account_id,
         customer.billing.as_billing(),
         customer.shipping.as_shipping(),
         customer.payment_method,
-        phone,
     )
 
 

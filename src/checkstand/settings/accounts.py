@@ -66,7 +66,7 @@ class JwtSettings(Section):
     algorithm: Algorithm = Field("HS256", description="What tokens are signed with.")
     secret: Reference = Field(
         "",
-        description="HS: a secret of 32 characters or more; others: a private key as PEM. By "
+        description="HS256: a secret of 32 characters or more; others: a private key as PEM. By "
         "`env:NAME` or `file:PATH`. Empty: no tokens.",
     )
     also_accepted: tuple[JwtKeySettings, ...] = Field(

@@ -19,9 +19,33 @@ CREATE TABLE customers (
     billing jsonb NOT NULL DEFAULT '{}',
     shipping jsonb NOT NULL DEFAULT '{}',
     payment_method text NOT NULL DEFAULT '',    -- chosen for the last order
-    phone text NOT NULL DEFAULT ''              -- digits of the billing phone, to sign in with
+    -- Digits of the billing phone, to sign in with; '' when there are too few.
+    phone text NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN length(regexp_replace(coalesce(billing ->> 'phone', ''), '[^0-9]', '', 'g')) >= 7
+             THEN regexp_replace(billing ->> 'phone', '[^0-9]', '', 'g') ELSE '' END
+    ) STORED
 ) WITH (fillfactor = 80);
 CREATE INDEX customers_phone ON customers (phone) WHERE phone <> '';
+
+-- What a customer ordered with is filled in the next time. Here, so that a purchase needs no further
+-- trip for it, and no way to an order can forget it.
+CREATE FUNCTION remember_customer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO customers (account_id, billing, shipping, payment_method)
+    VALUES (
+        NEW.customer_id, NEW.billing,
+        -- The same address stays unsaid, so that it goes on following the billing address.
+        CASE WHEN NEW.shipping = NEW.billing - 'phone' - 'email' THEN '{}' ELSE NEW.shipping END,
+        NEW.payment_method
+    )
+    ON CONFLICT (account_id) DO UPDATE SET billing = excluded.billing,
+        shipping = excluded.shipping, payment_method = excluded.payment_method
+    WHERE (customers.billing, customers.shipping, customers.payment_method)
+        IS DISTINCT FROM (excluded.billing, excluded.shipping, excluded.payment_method);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER orders_remember AFTER INSERT OR UPDATE OF billing ON orders
+    FOR EACH ROW WHEN (NEW.customer_id IS NOT NULL) EXECUTE FUNCTION remember_customer();
 
 -- One access token with its refresh token. A used refresh token is kept until it would have
 -- expired: seeing it again means that somebody copied it.
