@@ -43,11 +43,10 @@ def merged(
     elif policy is MergePolicy.CUSTOMER:
         lines, set_aside = customer.lines, guest.lines
     else:
-        lines, set_aside = customer.lines, ()
-        together = replace(customer, lines=lines)
+        together = replace(customer, removed=())
         for line in guest.lines:
             together = _with(together, line, policy, scene, max_lines, said)
-        lines = together.lines
+        lines, set_aside = together.lines, together.removed
     # The guest's choices are the newer ones, where they are about the lines that stay.
     newer = guest if lines is guest.lines else customer
     older = customer if newer is guest else guest
