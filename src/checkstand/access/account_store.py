@@ -220,6 +220,17 @@ async def mailed_lately(
     )
 
 
+async def has_mailed_key(connection: Connection, key_hash: str, purpose: str) -> bool:
+    """Whether there is such a key, living or not."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM mailed_keys WHERE key_hash = $1 AND purpose = $2)",
+            key_hash,
+            purpose,
+        )
+    )
+
+
 async def use_mailed_key(
     connection: Connection, key_hash: str, purpose: str, now: datetime
 ) -> tuple[StoredAccount, str] | None:

@@ -37,6 +37,13 @@ async def make(
     return key
 
 
+async def known(connection: Connection, key: str, purpose: Purpose) -> bool:
+    """Whether there is such a key, living or not."""
+    return 0 < len(key) <= LONGEST and await account_store.has_mailed_key(
+        connection, crypto.sha256(key), purpose
+    )
+
+
 async def use(
     connection: Connection, key: str, purpose: Purpose, now: datetime
 ) -> tuple[StoredAccount, str] | None:

@@ -85,6 +85,10 @@ class Registration:
         the account is signed out."""
         if weak := self.rules.weaknesses(password):
             raise PasswordTooWeak(said(weak))
+        async with self.database.acquire() as connection:
+            # Before the work: whoever guesses keys shall not cost much.
+            if not await mailed_keys.known(connection, key, "password"):
+                raise KeyInvalidOrExpired
         hashed = await self.passwords.hash(password)
         async with self.database.transaction() as connection:
             found = await mailed_keys.use(connection, key, "password", self.now())
