@@ -18,6 +18,7 @@ from checkstand.storage import migrate
 from checkstand.storage.database import Connection, Database, PoolOptions
 from checkstand.tax import store as tax
 from checkstand.wiring import gateways_of
+from checkstand.wiring_accounts import signer_of
 
 _OLDEST_POSTGRES = 140000
 _MOST_SKEW = 2.0
@@ -62,6 +63,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(f"settings are valid; Python {sys.version.split()[0]}")
     yield _gateways(settings)
     yield _shipping(settings)
+    yield _tokens(settings)
+    yield _mail(settings)
     if not settings.database.url:
         yield Finding(
             "database: no address",
@@ -126,6 +129,24 @@ def _gateways(settings: Settings) -> Finding:
     return Finding(
         "gateways: none", "Switch one on, such as gateways.bacs.enabled = true.", fatal=False
     )
+
+
+def _tokens(settings: Settings) -> Finding:
+    try:
+        signer = signer_of(settings, settings.server.base_url)
+    except ConfigurationError as error:
+        return Finding("tokens: no usable key", f"{error}.")
+    if signer is not None:
+        return Finding(f"tokens: {settings.jwt.algorithm}")
+    hint = "Sign-in gives no tokens: set jwt.secret, made with `openssl rand -hex 32`."
+    return Finding("tokens: none", hint, fatal=False)
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.mail.backend == "smtp":
+        return Finding(f"mail: {settings.mail.host}:{settings.mail.port}")
+    hint = "Lost passwords and new e-mail addresses need mail: set mail.backend to smtp."
+    return Finding(f"mail: {settings.mail.backend}", hint, fatal=False)
 
 
 def _shipping(settings: Settings) -> Finding:
