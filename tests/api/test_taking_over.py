@@ -223,3 +223,19 @@ async def test_guests_and_customers_read_in_one_statement(
     guest = await storefront.another().ready_to_order()
     for path in (CART, CHECKOUT):
         assert await fewest(storefront, lambda path=path: guest.call("GET", path)) == 1
+
+
+async def test_more_than_can_be_charged(
+    storefront: Storefront, ines: Shopper, database: Database
+) -> None:
+    """The carts stay apart, and both can be read."""
+    async with database.acquire() as connection:
+        await product(connection, id=9, name="Yacht", regular_price=10**10)
+    body = {"id": "9", "quantity": "500000"}
+    assert (await ines.call("POST", f"{CART}/add-item", body)).status_code == 200
+    guest = storefront.another()
+    assert (await guest.add(9, 450_000)).status_code == 200
+    seen = await ines.call("GET", CART, headers=carrying(guest))
+    assert seen.status_code == 200
+    assert "more than can be charged" in seen.json()["notices"]["info"][0]
+    assert len(await carts(storefront)) == 2

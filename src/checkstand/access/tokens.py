@@ -68,7 +68,7 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
     if algorithm in SYMMETRIC:
         if len(secret.encode()) < SYMMETRIC[algorithm]:
             raise ConfigurationError(
-                f"a jwt secret for {algorithm} needs at least {SYMMETRIC[algorithm]} characters; "
+                f"jwt: a secret for {algorithm} needs {SYMMETRIC[algorithm]} characters or more; "
                 "make one with: openssl rand -hex 32"
             )
         return Key(_fingerprint(algorithm, secret.encode()), algorithm, secret, secret)
@@ -80,7 +80,7 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
         public: Any = private.public_key() if private else serialization.load_pem_public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigurationError(
-            f"the jwt key for {algorithm} cannot be read; it must be a PEM without a passphrase"
+            f"jwt: the key for {algorithm} cannot be read; it must be a PEM without a passphrase"
         ) from None
     _check_fit(algorithm, public)
     if signing and private is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from checkstand.access.principal import Caller
 from checkstand.cart import merging, store
 from checkstand.cart.view import Notices
+from checkstand.errors import CartTooLarge
 
 if TYPE_CHECKING:
     from checkstand.cart.service import CartService
@@ -47,7 +48,10 @@ async def adopt(carts: CartService, caller: Caller, *, shows: bool) -> Notices:
         scene = await carts.scene(connection, here, both, now)
         merged, said = merging.merged(own, guest, limits.merge, scene, limits.max_lines)
         seen_as = None if shows else guest.shown
-        await carts.keep(connection, merged, scene, caller, said, seen_as=seen_as)
+        try:
+            await carts.keep(connection, merged, scene, caller, said, seen_as=seen_as)
+        except CartTooLarge as refusal:  # nothing is written yet: both stay as they are
+            return {"info": [refusal.message]}
         await store.delete(connection, key)
     carts.gone.add(key)
     return said

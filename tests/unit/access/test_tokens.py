@@ -200,7 +200,7 @@ def test_a_public_key_is_enough_to_read() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "secret", "said"),
     [
-        ("HS256", "short", "at least 32"),
+        ("HS256", "short", "needs 32"),
         ("RS256", "not a pem", "cannot be read"),
         ("RS256", pem(rsa.generate_private_key(65537, 1024)), "2048 bits"),
         ("RS256", pem(CURVES["ES256"]), "RSA key"),
