@@ -14,11 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from checkstand.errors import ConfigurationError, TokenRefused
 
 SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -72,6 +67,10 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
                 "make one with: openssl rand -hex 32"
             )
         return Key(_fingerprint(algorithm, secret.encode()), algorithm, secret, secret)
+    # Not imported at start: most shops sign with a secret.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
     pem = secret.encode()
     try:
         private: Any = None
@@ -92,6 +91,8 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
 
 
 def _check_fit(algorithm: str, public: Any) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     if algorithm in _CURVES:
         curve = _CURVES[algorithm]
         if not isinstance(public, ec.EllipticCurvePublicKey) or public.curve.name != curve:
@@ -110,6 +111,10 @@ class Signer:
     """Signs with the first key; reads what any of them signed."""
 
     def __init__(self, keys: Sequence[Key], issuer: str, leeway: timedelta) -> None:
+        # Here and not at start: it loads cryptography, which commands have no use for.
+        import jwt
+
+        self._jwt = jwt
         self._current = keys[0]
         self._keys = {key.id: key for key in keys}
         self._issuer = issuer
@@ -142,7 +147,7 @@ class Signer:
             },
         }
         key = self._current
-        return jwt.encode(claims, key.signs, key.algorithm, headers={"kid": key.id})
+        return self._jwt.encode(claims, key.signs, key.algorithm, headers={"kid": key.id})
 
     def read(self, token: str, now: datetime) -> Claims:
         """What it says; TokenRefused when it was not signed here, or has expired. `nbf` and `iat`
@@ -150,11 +155,11 @@ class Signer:
         if len(token) > LONGEST_TOKEN:
             raise TokenRefused
         try:
-            head = jwt.get_unverified_header(token)
+            head = self._jwt.get_unverified_header(token)
             key = self._keys.get(str(head.get("kid", "")))
             if key is None or head.get("alg") != key.algorithm:
                 raise TokenRefused
-            said = jwt.decode(
+            said = self._jwt.decode(
                 token,
                 key.verifies,
                 algorithms=[key.algorithm],
@@ -173,7 +178,7 @@ class Signer:
                 float(said["exp"]),
                 Origin(str(user["ip"]), str(user["device"])),
             )
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        except (self._jwt.PyJWTError, KeyError, TypeError, ValueError):
             raise TokenRefused from None
         self.check_time(claims, now)
         return claims

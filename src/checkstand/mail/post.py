@@ -16,8 +16,6 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Literal, Protocol, TextIO
 
-import aiosmtplib
-
 from checkstand.errors import CheckstandError, ServiceUnavailable
 
 _log = logging.getLogger(__name__)
@@ -75,6 +73,8 @@ class SmtpCarrier:
     timeout: float = 20.0
 
     async def carry(self, letter: Letter) -> None:
+        import aiosmtplib  # not at start: commands and most processes never send anything
+
         message = EmailMessage()
         message["From"] = self.sender
         message["To"] = letter.to
