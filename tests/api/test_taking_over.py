@@ -239,3 +239,27 @@ async def test_more_than_can_be_charged(
     assert seen.status_code == 200
     assert "more than can be charged" in seen.json()["notices"]["info"][0]
     assert len(await carts(storefront)) == 2
+
+
+async def test_two_servers_take_over_once(
+    storefront: Storefront, ines: Shopper, empty_database: str
+) -> None:
+    """No queue in one process, but the rows in the database keep them apart."""
+    async with running(shop_settings(empty_database)) as second:
+        for round_ in range(1, 4):
+            guest = storefront.another()
+            await guest.add(1, 2)
+            headers = {**ines.signed, **carrying(guest)}
+            answers = await asyncio.gather(
+                *(
+                    server.http.request(method, path, headers=headers)
+                    for method, path in (
+                        ("GET", CART),
+                        ("GET", CHECKOUT),
+                        ("POST", f"{CART}/calculate"),
+                    )
+                    for server in (storefront, second)
+                )
+            )
+            assert {answer.status_code for answer in answers} == {200}, [a.text for a in answers]
+            assert await carts(storefront) == {str(ines.id): [(1, 2 * round_)]}

@@ -7,16 +7,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from checkstand.access.principal import Caller
-from checkstand.cart import adopting, choosing, store, verbs
+from checkstand.cart import adopting, choosing, opening, store, verbs
 from checkstand.cart.choosing import AddItem
 from checkstand.cart.memory import GoneKeys, SeenCarts
 from checkstand.cart.merging import MergePolicy
 from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
+from checkstand.cart.view import (
+    CartView,
+    Notices,
+    Scene,
+    both,
+    settled,
+    shown,
+    stock_ids,
+    touched,
+    view,
+)
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
-from checkstand.customers import store as customers
 from checkstand.errors import (
     CartCreationNotAllowed,
     CartEmpty,
@@ -29,7 +38,6 @@ from checkstand.errors import (
     PaymentPending,
     ServiceUnavailable,
 )
-from checkstand.kit import ids
 from checkstand.kit.clock import Clock
 from checkstand.pricing.shop import ShopRules
 from checkstand.stock import store as stock
@@ -92,7 +100,7 @@ class CartService:
                 return None
             scene = await self.scene(connection, found, found.cart, now)
         seen = self.seen.view(found.cart, scene, self.shop)
-        return replace(seen, notices=_both(said, seen.notices), answers={}) if said else seen
+        return replace(seen, notices=both(said, seen.notices), answers={}) if said else seen
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""
@@ -309,8 +317,8 @@ class CartService:
             )
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
-            seen = await self.keep(connection, changed, scene, caller, _both(said, notices))
-            seen = replace(seen, touched=_touched(cart, changed))
+            seen = await self.keep(connection, changed, scene, caller, both(said, notices))
+            seen = replace(seen, touched=touched(cart, changed))
             await idempotency.remember(connection, once, seen, seen.cart.key, now)
         return seen
 
@@ -395,27 +403,8 @@ class CartService:
 
     async def fresh(self, connection: Connection, caller: Caller, now: datetime) -> Cart:
         """An empty cart; a customer's has what was bought with last filled in."""
-        expires_at = self._expiry(caller, now)
-        if caller.account is None:
-            return Cart(key=ids.cart_key(), expires_at=expires_at)
-        known = await customers.find(connection, caller.account.id)
-        return Cart(
-            key=str(caller.account.id),
-            expires_at=expires_at,
-            customer_id=caller.account.id,
-            billing=known.billing,
-            shipping=known.shipping,
-            payment_method=known.payment_method,
-        )
+        return await opening.opened(connection, caller.customer_id, self._expiry(caller, now))
 
     def _expiry(self, caller: Caller, now: datetime) -> datetime:
         life = self.limits.customer_life if caller.account else self.limits.guest_life
         return now + life
-
-
-def _both(first: Notices, then: Notices) -> Notices:
-    return {kind: [*first.get(kind, ()), *then.get(kind, ())] for kind in {**first, **then}}
-
-
-def _touched(before: Cart, after: Cart) -> tuple[str, ...]:
-    return tuple(line.key for line in after.lines if before.line(line.key) != line)
