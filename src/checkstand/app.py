@@ -11,14 +11,15 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, problems
+from checkstand.http import describe, hooks, problems
+from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart.accounts import my_account, signing
-from checkstand.http.cocart.preview import checkout
+from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
-from checkstand.ui import pages
-from checkstand.wiring import open_shop
+from checkstand.ui import pages, sandbox
+from checkstand.wiring import Shop, open_shop
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -28,8 +29,12 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_shop(settings, **open_with) as shop:
+        def use(shop: Shop) -> None:
             app.state.shop = shop
+            app.state.sandbox = shop.payments.gateways.get("sandbox")
+
+        async with open_shop(settings, on_reload=use, **open_with) as shop:
+            use(shop)
             # What is here now stays: looking through it again and again would only take time.
             gc.collect()
             gc.freeze()
@@ -54,22 +59,33 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         checkout.router,
         cart.router,
         items.router,
+        payments.router,
+        hooks.router,
         my_account.router,
         signing.router,
         pages.router,
+        sandbox.router,
+        admin_payments.router,
     ):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app
 
 
+def set_up_logging(settings: Settings) -> None:
+    """As the settings say. Libraries that log addresses which they ask are kept quieter."""
+    for name in ("alembic", "httpx2", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+
+
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    set_up_logging(settings)
     # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False
     access.disabled = True
-    return create_app(settings)
+    return create_app(settings, reread=load)

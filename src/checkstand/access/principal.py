@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from checkstand.errors import (
+    AdministratorOnly,
     AuthenticationFailed,
-    CapabilityTooSmall,
     MustSignIn,
     PermissionTooSmall,
 )
@@ -92,6 +92,8 @@ class Caller:
     key: ConsumerKey | None = None
     account: Account | None = None
     session: str = ""
+    operator: bool = False
+    """The command line, on the server itself. Nothing that comes over the network is."""
 
     @property
     def own_cart_key(self) -> str:
@@ -107,12 +109,6 @@ class Caller:
         """The key of the guest cart that somebody who signed in still carries; "" for none."""
         return "" if self.account is None or self.cart_key.isdecimal() else self.cart_key
 
-    def must_be(self, capability: Capability) -> Account:
-        """The account, which has that capability. A consumer key never has any (DECISIONS 3)."""
-        if self.account is None or not self.account.may(capability):
-            raise CapabilityTooSmall
-        return self.account
-
     @property
     def customer_id(self) -> int | None:
         return self.account.id if self.account is not None else None
@@ -126,6 +122,15 @@ class Caller:
             return ""
         spoken_for = f"key {self.key.id}, " if self.key is not None else ""
         return f"{spoken_for}cart {self.cart_key}"
+
+    def must_manage(self) -> int | None:
+        """The account id of the shop manager or administrator who is calling, None for the command
+        line; AdministratorOnly for others. A consumer key never is one (DECISIONS 3)."""
+        if self.operator:
+            return None
+        if self.account is None or not self.account.may(Capability.MANAGE_STORE):
+            raise AdministratorOnly
+        return self.account.id
 
     def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
         """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""

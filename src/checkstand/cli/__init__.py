@@ -11,7 +11,20 @@ import click
 import checkstand
 from checkstand.errors import CheckstandError
 
-_COMMANDS = ("demo", "serve", "doctor", "db", "keys", "accounts", "catalog", "tax", "openapi")
+_COMMANDS = (
+    "demo",
+    "serve",
+    "worker",
+    "doctor",
+    "db",
+    "keys",
+    "accounts",
+    "catalog",
+    "tax",
+    "payments",
+    "reload",
+    "openapi",
+)
 
 
 class _Commands(click.Group):

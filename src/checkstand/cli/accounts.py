@@ -16,7 +16,7 @@ from checkstand.accounts.rules import is_name, said
 from checkstand.cli.session import database_session
 from checkstand.customers.contacts import is_email
 from checkstand.storage.database import Connection
-from checkstand.wiring_accounts import account_rules
+from checkstand.wiring.accounts import account_rules
 
 _SHOWN = 1000
 _ROLES = click.Choice([role.value for role in Role])

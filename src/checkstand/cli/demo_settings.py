@@ -56,6 +56,7 @@ def demo_settings(database_url: str, base_url: str, jwt_secret: str = "") -> Set
         jwt={"secret": jwt_secret},
         mail={"backend": "console"},
         gateways={
+            "sandbox": {"enabled": True},
             "bacs": {"enabled": True},
             "cheque": {"enabled": True},
             "cod": {"enabled": True},

@@ -19,7 +19,7 @@ from checkstand.kit import crypto
 from checkstand.orders import history_store, store
 from checkstand.orders.history_store import Entry, Record
 from checkstand.orders.model import Order, OrderStatus
-from checkstand.payments import store as attempts
+from checkstand.payments.store import attempts
 from checkstand.stock import store as stock
 from checkstand.storage.database import Database
 
@@ -98,7 +98,7 @@ class History:
                 raise OrderDoesNotExist
             if order.status not in CANCELLABLE:
                 raise OrderCannotBeCancelled
-            live = await attempts.live_attempt(connection, order.id, order.currency.exponent)
+            live = await attempts.live_attempt(connection, order.id)
             if live is not None:
                 raise OrderCannotBeCancelled(
                     "A payment for this order is under way; wait for its outcome."

@@ -25,20 +25,20 @@ from pydantic_settings import (
 
 from checkstand.errors import ConfigurationError
 from checkstand.settings.accounts import AccountSettings, JwtSettings, MailSettings
+from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
-    GatewaySettings,
     LogSettings,
     MethodSettings,
-    ProviderSettings,
     RateLimitSettings,
     Section,
     ServerSettings,
     ShippingSettings,
     StoreSettings,
     TaxSettings,
+    WorkerSettings,
     ZoneSettings,
 )
 
@@ -69,7 +69,8 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
-    provider: ProviderSettings = ProviderSettings()
+    payments: PaymentSettings = PaymentSettings()
+    worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
 
     @classmethod
@@ -162,7 +163,10 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    if key.endswith(("url", "secret", "password")) or isinstance(value, (dict, list, BaseModel)):
+    secret = any(
+        word in key for word in ("url", "secret", "key", "token", "password", "gateways.more")
+    )
+    if secret or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

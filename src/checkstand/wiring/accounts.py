@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
 from checkstand.access import tokens
-from checkstand.access.sessions import SessionRules
+from checkstand.access.credentials import Credentials
+from checkstand.access.sessions import SessionRules, Sessions
+from checkstand.accounts.enrolling import Enrolling
+from checkstand.accounts.my_account import MyAccount
+from checkstand.accounts.registration import Registration
 from checkstand.accounts.rules import RESERVED, AccountRules
-from checkstand.mail.post import Carrier, ConsoleCarrier, SmtpCarrier
+from checkstand.kit.clock import Clock
+from checkstand.mail.post import Carrier, ConsoleCarrier, Post, SmtpCarrier
+from checkstand.orders.history import History
 from checkstand.settings import Settings
+from checkstand.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Everything of a shop that is about people."""
+
+    credentials: Credentials
+    sessions: Sessions
+    enrolling: Enrolling
+    registration: Registration
+    my_account: MyAccount
+    history: History
+
+    def forget(self) -> None:
+        """Drops who this process knows: a key or an account has changed."""
+        self.credentials.forget()
+        self.sessions.forget()
+
+
+def people_of(
+    settings: Settings,
+    base_url: str,
+    database: Database,
+    clock: Clock,
+    sell_to: frozenset[str] | None,
+    post: Post,
+    credentials: Credentials,
+) -> People:
+    """The parts about people, put together."""
+    sessions = Sessions(database, clock, signer_of(settings, base_url), session_rules(settings))
+    rules = account_rules(settings, base_url)
+    history = History(database, clock.now)
+    passwords = credentials.passwords
+
+    def forget() -> None:
+        credentials.forget()
+        sessions.forget()
+
+    return People(
+        credentials=credentials,
+        sessions=sessions,
+        enrolling=Enrolling(rules, passwords),
+        registration=Registration(database, passwords, post, rules, clock.now, forget),
+        my_account=MyAccount(
+            database=database,
+            passwords=passwords,
+            post=post,
+            rules=rules,
+            history=history,
+            sell_to=sell_to,
+            strict_phone=settings.checkout.strict_phone,
+            now=clock.now,
+            forget=forget,
+        ),
+        history=history,
+    )
 
 
 def signer_of(settings: Settings, base_url: str) -> tokens.Signer | None:
