@@ -36,6 +36,7 @@ ATTACKERS = (
     "customer as admin",
 )
 JWT = "/wp-json/cocart/jwt"
+ADMIN = "/wp-json/checkstand/v1/admin"
 BILLING = {
     "first_name": "Vic",
     "last_name": "Timm",
@@ -61,6 +62,7 @@ class Victim:
     item_key: str
     order_id: int
     order_key: str
+    attempt_id: str
     account_id: int = 0
 
     @property
@@ -112,6 +114,12 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
         ("PUT", f"{PREVIEW}/checkout"): update,
         ("PATCH", f"{PREVIEW}/checkout"): update,
         ("POST", f"{PREVIEW}/checkout/payment-context"): {"payment_method": "bacs"},
+        ("POST", f"{PREVIEW}/order-received/{{order_id}}/pay"): {
+            "order_key": "wc_order_of_another",
+            "payment_method": "bacs",
+        },
+        ("POST", f"{ADMIN}/orders/{{order_id}}/refunds"): {"amount": "1.00"},
+        ("POST", f"{ADMIN}/orders/{{order_id}}/capture"): {"amount": "1.00"},
         ("POST", f"{V2}/login"): login,
         ("POST", f"{JWT}/refresh-token"): {"refresh_token": "0" * 128},
     }
@@ -130,6 +138,12 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
     return found
 
 
+async def attempt_of(database: asyncpg.Connection[asyncpg.Record], order_id: int) -> str:
+    return str(
+        await database.fetchval("SELECT id FROM payment_attempts WHERE order_id = $1", order_id)
+    )
+
+
 async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Record]) -> Stage:
     """Two victims, each with a cart and an order, and Tom, who is after them."""
     ines = await shopper(client, "vic@example.com")
@@ -139,7 +153,8 @@ async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Rec
     cart = (await ines.call("POST", f"{V2}/cart/add-item", line)).json()
     customer = Victim(
         "customer", "vic@example.com", str(ines.id), str(ines.id), cart["items"][0]["item_key"],
-        order["order_id"], order["order_key"], ines.id,
+        order["order_id"], order["order_key"],
+        await attempt_of(database, order["order_id"]), ines.id,
     )  # fmt: skip
     guest = client.another()
     billing = {**BILLING, "email": "gus@example.com"}
@@ -152,6 +167,7 @@ async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Rec
     anonymous = Victim(
         "guest", "gus@example.com", guest.cart_key, "", cart["items"][0]["item_key"],
         placed.json()["order_id"], placed.json()["order_key"],
+        await attempt_of(database, placed.json()["order_id"]),
     )  # fmt: skip
     tom = await shopper(client, "tom@example.com")
     own = await tom.order(billing_address=THEIRS)
@@ -212,7 +228,12 @@ async def attack(
     query: Mapping[str, str] = with_what.query
     if path.endswith("/verify-email"):
         query = {**query, "key": "0" * 43, "user_id": str(victim.account_id or 1)}
-    url = path.format(item_key=victim.item_key, order_id=victim.order_id)
+    url = path.format(
+        item_key=victim.item_key,
+        order_id=victim.order_id,
+        attempt_id=victim.attempt_id,
+        gateway_id="bacs",
+    )
     return await stage.client.http.request(
         method, url, json=body, params=query, headers=with_what.headers
     )
@@ -228,6 +249,7 @@ async def belongings(stage: Stage) -> dict[str, list[str]]:
         ("carts", "cart_key", keys),
         ("orders", "id", ids),
         ("order_lines", "order_id", ids),
+        ("payment_attempts", "order_id", ids),
         ("accounts", "id", accounts),
         ("customers", "account_id", accounts),
         ("sessions", "account_id", accounts),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.idor import ATTACKERS, JWT, explore
+from tests.idor import ADMIN, ATTACKERS, JWT, explore
 from tests.makers import PREVIEW, V2
 
 ME, MINE = f"{V2}/my-account", f"{PREVIEW}/my-account"
@@ -73,6 +73,23 @@ EXPECTED: dict[tuple[str, str], _Row] = {
             ("reset-password", "400"),
         )
     },
+    ("GET", f"{PREVIEW}/checkout/attempts/{{attempt_id}}"): (
+        "401",
+        "403/404",
+        "403/404",
+        "404",
+        "403/404",
+        "403/404",
+    ),
+    ("POST", f"{PREVIEW}/order-received/{{order_id}}/pay"): everybody("403"),
+    ("POST", f"{ADMIN[:-6]}/webhooks/{{gateway_id}}"): everybody("400"),
+    ("GET", f"{ADMIN}/orders/{{order_id}}/payments"): everybody("403"),
+    # Members that the route does not know are refused before anybody asks who sent them.
+    ("POST", f"{ADMIN}/orders/{{order_id}}/refunds"): (*everybody("403")[1:], "400"),
+    ("POST", f"{ADMIN}/orders/{{order_id}}/capture"): (*everybody("403")[1:], "400"),
+    ("POST", f"{ADMIN}/orders/{{order_id}}/void"): everybody("403"),
+    ("POST", f"{ADMIN}/attempts/{{attempt_id}}/look"): everybody("403"),
+    ("POST", f"{ADMIN}/reload"): everybody("403"),
     ("POST", f"{V2}/login"): everybody("401"),
     ("POST", f"{V2}/logout"): everybody("own"),
     ("POST", f"{JWT}/refresh-token"): everybody("403"),
