@@ -120,7 +120,7 @@ async def open_shop(
     addresses.warm_up()
     try:
         post = Post(carrier or carrier_of(settings))
-        shop = build(settings, database, clock or SystemClock(), gateways or {}, post)
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, post=post)
         await shop.credentials.passwords.warm_up()
         reload = _Reload(shop, gateways or {}, reread, on_reload)
         forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
@@ -170,7 +170,7 @@ class _Reload:
         old = self.shop
         try:
             settings = self._reread()
-            new = build(settings, old.database, old.carts.clock, self._gateways, old.post, old)
+            new = build(settings, old.database, old.carts.clock, self._gateways, old)
         except CheckstandError as error:
             _log.error("the settings are as before, the new ones are wrong: %s", error)
             return
@@ -208,10 +208,13 @@ def build(
     database: Database,
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
-    post: Post,
     before: Shop | None = None,
+    *,
+    post: Post | None = None,
 ) -> Shop:
-    """The parts of a shop, put together. `before`: the shop that it takes the place of."""
+    """The parts of a shop, put together. `before`: the shop that it takes the place of, whose post
+    it keeps; `post`: instead of the settings'."""
+    post = post or (before.post if before else Post(carrier_of(settings)))
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
     payments = Payments({**gateways_of(settings, house, database), **more_gateways})
