@@ -359,6 +359,9 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+    merge: Literal["sum", "max", "guest", "customer"] = Field(
+        "sum", description="What becomes of a guest's cart when its shopper signs in."
+    )
 
 
 class RateLimitSettings(Section):
