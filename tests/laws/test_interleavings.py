@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checkstand.testing.proofs.interleavings import InterleavingProofs
+from checkstand.testing.proofs.interleavings import InterleavingProofs, play
+from checkstand.testing.proofs.till import Stage
 
 
 class TestInterleavings(InterleavingProofs):
@@ -15,3 +16,8 @@ class TestInterleavings(InterleavingProofs):
 @pytest.mark.prove
 class TestManyInterleavings(InterleavingProofs):
     seeds = range(1_000, 1_300)
+
+
+async def test_a_seed_plays_the_same_again(stage: Stage) -> None:
+    for seed in (3, 4):
+        assert await play(stage, seed) == await play(stage, seed)
