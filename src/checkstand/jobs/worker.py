@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -36,6 +36,7 @@ _BATCH = 20
 _MOST_AT_ONCE = 100
 """Questions to providers that may be open in one process."""
 _CONTEXTS_EVERY = 30.0
+_CONTEXT_AGAIN = timedelta(minutes=5)
 _SWEEP_EVERY = 600.0
 _WORTH_A_CALL = 8
 """Looks without an answer, some eight minutes, until an operator should know."""
@@ -159,7 +160,7 @@ class Worker:
     async def _begin_contexts(self) -> int:
         now = self.charging.clock.now()
         async with self.charging.database.transaction() as connection:
-            over = await contexts.take_expired(connection, now, _BATCH)
+            over = await contexts.claim_expired(connection, now, now + _CONTEXT_AGAIN, _BATCH)
         for prepared in over:
             self._ask("end", prepared.id, partial(self._end, prepared))
         return len(over)
@@ -187,7 +188,7 @@ class Worker:
         attempt = _standing_for(prepared)
         match await self.charging.payments.void(attempt):
             case Approved() | Declined(gateway_error={"code": "not_found"}):
-                return
+                pass
             case Declined():
                 _log.error(
                     "%s was paid for a cart that was never ordered: %s. Refund it at the provider, "
@@ -195,12 +196,10 @@ class Worker:
                     prepared.gateway,
                     prepared.reference,
                 )
-            case _:  # it did not answer: again in a while
-                later = replace(
-                    prepared, expires_at=self.charging.clock.now() + timedelta(minutes=5)
-                )
-                async with self.charging.database.transaction() as connection:
-                    await contexts.insert(connection, later)
+            case _:  # it did not answer: the claim ends in a while
+                return
+        async with self.charging.database.transaction() as connection:
+            await contexts.forget(connection, prepared.gateway, prepared.reference)
 
     async def _guarded(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
         """The others must not wait for one that cannot be done."""

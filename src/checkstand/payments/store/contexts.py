@@ -77,18 +77,26 @@ async def forget(connection: Connection, gateway: str, reference: str) -> None:
     )
 
 
-async def take_expired(connection: Connection, now: datetime, limit: int) -> list[Prepared]:
-    """Removes contexts whose time is over; gives those whose payment nobody has ordered with, so
-    that it can be called off at the provider. Run it in the transaction of that."""
-    rows = await connection.fetch(
-        "DELETE FROM payment_contexts WHERE id IN (SELECT id FROM payment_contexts"
-        " WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-        " RETURNING *, EXISTS (SELECT FROM provider_payments p WHERE p.gateway ="
-        " payment_contexts.gateway AND p.reference = payment_contexts.reference) AS used",
+async def claim_expired(
+    connection: Connection, now: datetime, until: datetime, limit: int
+) -> list[Prepared]:
+    """Contexts whose time is over and whose payment nobody has ordered with: it is to be called
+    off at the provider, and forgotten then. What was not forgotten is claimed again after `until`.
+    """
+    await connection.execute(
+        "DELETE FROM payment_contexts c WHERE c.expires_at <= $1 AND (c.reference = '' OR EXISTS"
+        " (SELECT FROM provider_payments p WHERE p.gateway = c.gateway"
+        " AND p.reference = c.reference))",
         now,
+    )
+    rows = await connection.fetch(
+        "UPDATE payment_contexts SET expires_at = $2 WHERE id IN (SELECT id FROM payment_contexts"
+        " WHERE expires_at <= $1 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING *",
+        now,
+        until,
         limit,
     )
-    return [_prepared(row) for row in rows if row["reference"] and not row["used"]]
+    return [_prepared(row) for row in rows]
 
 
 def _prepared(row: Record) -> Prepared:
