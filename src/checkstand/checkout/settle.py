@@ -259,7 +259,7 @@ async def _settled_before(
         await _send_back(connection, known, outcome, now)
         return standing(order)
     if known.funds is Funds.AUTHORISED and outcome.funds is Funds.CAPTURED:
-        taken = outcome.captured or known.amount
+        taken = known.amount if outcome.captured is None else outcome.captured
         order = await captured(connection, order, known, taken.minor, now)
     return standing(order)
 
@@ -296,7 +296,7 @@ async def _send_back(
         attempt.gateway,
         attempt.id,
     )
-    amount = outcome.captured or attempt.amount
+    amount = attempt.amount if outcome.captured is None else outcome.captured
     await attempts.set_funds(
         connection,
         attempt.id,
