@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 
 from checkstand.access.principal import Caller
 from checkstand.checkout.charging import LEASE, Charging
@@ -354,11 +355,14 @@ def _share(whole: int, units: int, of: int) -> int:
 def _amount(text: str, like: Money) -> Money:
     try:
         amount = Money.of(text, like.currency)
-    except ValueError:
-        amount = Money(0, like.currency)
-    if amount.minor <= 0:
+        exact = amount.major() == Decimal(text)
+    except (ValueError, InvalidOperation):
+        amount, exact = Money(0, like.currency), False
+    if amount.minor <= 0 or not exact:
+        places = like.currency.exponent
         raise ParameterInvalid(
-            "amount must be an amount such as 12.50, more than zero.",
+            f"amount must be an amount of {like.currency.code} with at most {places} decimals, "
+            "more than zero.",
             data={"params": {"amount": "must be an amount such as 12.50"}},
         )
     return amount

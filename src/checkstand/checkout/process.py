@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from checkstand.access.principal import Caller
+from checkstand.accounts import enrolling
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
@@ -33,6 +34,7 @@ from checkstand.errors import (
     EmptyCart,
     InsufficientStock,
     ParameterInvalid,
+    PaymentContextStale,
     PaymentPending,
     TotalsChanged,
 )
@@ -79,13 +81,20 @@ class Process:
         `wait_seconds`, without a connection. A decline is a Placement too."""
         card_data.refuse([command.payment, command.update.payment_method, command.customer_note])
         key = caller.own_cart_key
+        await self.carts.adopt(caller, shows=False)
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         payment = await paying.with_saved(self.carts.database, caller, command.payment)
         command = replace(command, payment=payment)
         give_up = time.monotonic() + self.wait_seconds
         async with self.carts.queue.turn(key, self.wait_seconds):
             while True:
-                match await self._open(key, command, ticket):
+                try:
+                    opened = await self._open(key, command, ticket)
+                except PaymentContextStale as stale:
+                    now = self.carts.clock.now()
+                    await paying.end_soon(self.carts.database, stale, now)
+                    raise
+                match opened:
                     case Busy():
                         if time.monotonic() > give_up:
                             raise CheckoutInProgress
@@ -223,6 +232,7 @@ class Process:
             method_title=description.title,
             note=command.customer_note,
         )
+        order = await enrolling.owned(connection, order, cart.order_id, command.enrolment)
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)

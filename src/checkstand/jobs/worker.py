@@ -13,6 +13,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,8 +40,8 @@ _log = logging.getLogger(__name__)
 _IDLE = 1.0
 """Seconds between two looks when there was nothing to do."""
 _BATCH = 20
-_MOST_AT_ONCE = 100
-"""Questions to providers that may be open in one process."""
+_MOST_AT_ONCE = 25
+"""Questions to one provider that may be open in one process: a dead one holds up no other."""
 _CONTEXTS_EVERY = 30.0
 _SWEEP_EVERY = 600.0
 _WORTH_A_CALL = 8
@@ -55,7 +56,7 @@ class Worker:
     """Set when a webhook came to this process."""
     _contexts_at: float = -_CONTEXTS_EVERY
     _swept_at: float = -_SWEEP_EVERY
-    _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    _asking: dict[asyncio.Task[None], str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Runs until cancelled; trouble is logged and tried again at the next turn. A provider that
@@ -83,8 +84,7 @@ class Worker:
 
     async def _begin_turn(self) -> int:
         done = await self._begin_notices()
-        if len(self._asking) < _MOST_AT_ONCE:
-            done += await self._begin_attempts() + await self._begin_refunds()
+        done += await self._begin_attempts() + await self._begin_refunds()
         now = time.monotonic()
         if now - self._contexts_at >= _CONTEXTS_EVERY:
             self._contexts_at = now
@@ -101,10 +101,18 @@ class Worker:
                 await self.arrived.wait()
         self.arrived.clear()
 
-    def _ask(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
+    def _ask(
+        self, what: str, name: str, do: Callable[[], Awaitable[object]], gateway: str = ""
+    ) -> None:
         task = asyncio.create_task(self._guarded(what, name, do))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._asking[task] = gateway
+        task.add_done_callback(lambda done: self._asking.pop(done, None))
+
+    def _busy(self) -> list[str]:
+        """Gateways that are asked as much as is good at once."""
+        return [
+            name for name, open_ in Counter(self._asking.values()).items() if open_ >= _MOST_AT_ONCE
+        ]
 
     async def _all_asked(self) -> None:
         while self._asking:
@@ -146,20 +154,22 @@ class Worker:
     async def _begin_attempts(self) -> int:
         now = self.charging.clock.now()
         async with self.charging.database.transaction() as connection:
-            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH)
+            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH, self._busy())
         for attempt in due:
             if attempt.looks == _WORTH_A_CALL:
                 _log.error("%s does not say what became of %s", attempt.gateway, attempt.id)
-            self._ask("finish", attempt.id, partial(self.charging.look, attempt))
+            look = partial(self.charging.look, attempt)
+            self._ask("finish", attempt.id, look, attempt.gateway)
         return len(due)
 
     async def _begin_refunds(self) -> int:
         now = self.charging.clock.now()
         until = now + self.back_office.refund_lease
         async with self.charging.database.transaction() as connection:
-            due = await refunds.claim_due(connection, now, until, _BATCH)
+            due = await refunds.claim_due(connection, now, until, _BATCH, self._busy())
         for refund in due:
-            self._ask("refund", refund.id, partial(self.back_office.carry_out, refund))
+            carry_out = partial(self.back_office.carry_out, refund)
+            self._ask("refund", refund.id, carry_out, refund.attempt.gateway)
         return len(due)
 
     async def _begin_contexts(self) -> int:
@@ -168,7 +178,7 @@ class Worker:
             until = now + self.back_office.refund_lease
             over = await contexts.take_expired(connection, now, until, _BATCH)
         for prepared in over:
-            self._ask("end", prepared.id, partial(self._end, prepared))
+            self._ask("end", prepared.id, partial(self._end, prepared), prepared.gateway)
         return len(over)
 
     async def _read(self, connection: Connection, stored: StoredNotice) -> None:

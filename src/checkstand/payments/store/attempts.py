@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ FROM payment_attempts a JOIN orders o ON o.id = a.order_id
 _CLAIM = """
 WITH due AS (
     SELECT id FROM payment_attempts
-    WHERE next_look_at <= $1 AND lease_until <= $1
+    WHERE next_look_at <= $1 AND lease_until <= $1 AND gateway <> ALL($4)
     ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE payment_attempts a SET lease_until = $2, next_look_at = $2, looks = a.looks + 1
@@ -112,11 +112,11 @@ async def claim(connection: Connection, attempt_id: str, now: datetime, until: d
 
 
 async def claim_due(
-    connection: Connection, now: datetime, until: datetime, limit: int
+    connection: Connection, now: datetime, until: datetime, limit: int, busy: Sequence[str] = ()
 ) -> list[Attempt]:
     """Takes over attempts whose next look is due, in one statement: two workers never get the
-    same one."""
-    rows = await connection.fetch(_CLAIM, now, until, limit)
+    same one. `busy`: gateways that are left out."""
+    rows = await connection.fetch(_CLAIM, now, until, limit, list(busy))
     return [_attempt(row) for row in rows]
 
 
@@ -202,14 +202,20 @@ async def claim_reference(
 ) -> bool:
     """A payment at a provider pays for one order: False when it belongs to another. One that paid
     for nothing, because every attempt with it has failed, may be used again."""
-    owner = await connection.fetchval(
+    row = await connection.fetchrow(
         "INSERT INTO provider_payments AS p (gateway, reference, order_id) VALUES ($1, $2, $3)"
-        " ON CONFLICT (gateway, reference) DO UPDATE SET order_id = p.order_id RETURNING order_id",
+        " ON CONFLICT (gateway, reference) DO UPDATE SET order_id = p.order_id"
+        " RETURNING order_id, EXISTS (SELECT FROM payment_attempts a WHERE a.gateway = $1"
+        " AND a.reference = $2 AND a.state IN ('declined', 'void') AND a.funds IS NOT NULL)"
+        " AS goes_back",
         gateway,
         reference,
         order_id,
     )
-    if owner == order_id:
+    assert row is not None, "it is there now"
+    if row["goes_back"]:
+        return False  # it came too late for an attempt, and is on its way to the shopper
+    if row["order_id"] == order_id:
         return True
     # A statement of its own, now that the row is locked: it sees what its owner has stored.
     taken = await connection.fetchval(

@@ -17,6 +17,11 @@ CREATE INDEX payment_attempts_reference ON payment_attempts (gateway, reference)
 -- Attempts of the version before that are still live.
 UPDATE payment_attempts SET next_look_at = lease_until WHERE state IN ('open', 'unknown', 'needs_action');
 
+-- Orders that were placed with offline methods: their money may still come.
+UPDATE payment_attempts SET funds = CASE gateway
+    WHEN '' THEN 'nothing_due' WHEN 'cod' THEN 'on_delivery' ELSE 'awaited' END
+WHERE state = 'approved' AND funds IS NULL;
+
 -- An edit of a cart whose payment waits for the shopper calls that payment off.
 ALTER TABLE carts ADD COLUMN awaits_action boolean NOT NULL DEFAULT false;
 
