@@ -347,6 +347,59 @@ class CartTooLarge(Refusal):
     text = "The cart holds as many different items as one cart can."
 
 
+class CouponsNotEnabled(Refusal):
+    code = "cocart_coupons_not_enabled"
+    status = 404
+    text = "This shop does not take coupons."
+
+
+class CouponCodeRequired(Refusal):
+    code = "cocart_coupon_code_required"
+    status = 404
+    text = "Say which coupon: its code in `code`."
+
+
+class CouponUnknown(Refusal):
+    code = "cocart_coupon_not_exist"
+    status = 404
+    text = "There is no such coupon."
+
+
+class CouponCannotAdd(Refusal):
+    code = "cocart_coupon_cannot_add"
+    status = 404
+    text = "The cart is empty: a coupon needs something to take off from."
+
+
+class CouponNotApplied(Refusal):
+    code = "cocart_cart_coupon_invalid_code"
+    status = 404
+    text = "This coupon is not applied to the cart."
+
+
+class NoCouponsApplied(Refusal):
+    code = "cocart_cart_no_coupons_applied"
+    status = 404
+    text = "No coupon is applied to the cart."
+
+
+class CouponInvalid(Refusal):
+    """`data.reason` says why, `data.coupon` which one."""
+
+    code = "cocart_invalid_coupon"
+    text = "This coupon does not hold for this cart."
+
+
+class CouponEmailRestricted(Refusal):
+    code = "cocart_coupon_email_restricted"
+    text = "This coupon is not for this e-mail address."
+
+
+class CouponUsageLimit(Refusal):
+    code = "cocart_coupon_usage_limit"
+    text = "This coupon has been used as often as it can be."
+
+
 # --- checkout -----------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ _MOST = 256
 
 class SeenCarts:
     """One per process. A remembered view is given again only if all that it was made of is the
-    same: the cart as it is stored, the very products, their prices now, stock and taxes."""
+    same: the cart as it is stored, the very products, their prices now, stock, taxes, coupons."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, tuple[Cart, CartView]] = OrderedDict()
@@ -33,7 +33,7 @@ class SeenCarts:
 
 
 def _same(old: Scene, new: Scene) -> bool:
-    if old.table is not new.table or old.stock != new.stock:
+    if old.table is not new.table or old.stock != new.stock or old.coupons != new.coupons:
         return False
     if len(old.products) != len(new.products):
         return False

@@ -56,6 +56,8 @@ class Cart:
     payment_method: str = ""
     chosen_rates: Mapping[str, str] = field(default_factory=dict)
     """Package id -> rate key."""
+    coupons: tuple[str, ...] = ()
+    """Codes, as they were applied."""
     shown: Shown | None = None
     order_id: int | None = None
     """The order that this document is becoming, or became when `placed_at` is set."""
@@ -106,7 +108,8 @@ class Cart:
         return replace(self, lines=lines, removed=removed)
 
     def emptied(self, *, keep_removed: bool) -> Cart:
-        return replace(self, lines=(), removed=self.removed if keep_removed else ())
+        removed = self.removed if keep_removed else ()
+        return replace(self, lines=(), removed=removed, coupons=())
 
     def reopened(self) -> Cart:
         """A fresh document under the key of a cart that became an order."""
@@ -128,6 +131,7 @@ class Cart:
             "currency": self.currency,
             "payment_method": self.payment_method,
             "chosen_rates": dict(self.chosen_rates),
+            "coupons": list(self.coupons),
             "shown": list(astuple(self.shown)) if self.shown else None,
         }
 
@@ -158,6 +162,7 @@ def from_document(
         currency=document.get("currency", ""),
         payment_method=document.get("payment_method", ""),
         chosen_rates=document.get("chosen_rates", {}),
+        coupons=tuple(document.get("coupons", ())),
         shown=Shown(*shown) if shown else None,
         order_id=order_id,
         placed_at=placed_at,

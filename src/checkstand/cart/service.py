@@ -32,6 +32,7 @@ from checkstand.errors import (
 from checkstand.kit import ids
 from checkstand.kit.clock import Clock
 from checkstand.pricing.shop import ShopRules
+from checkstand.promotions.model import states_of
 from checkstand.stock import store as stock
 from checkstand.storage import idempotency
 from checkstand.storage.database import Connection, Database
@@ -45,6 +46,15 @@ CallOff = Callable[[str], Awaitable[None]]
 
 class _AwaitsAction(Exception):
     """The cart's payment has to be called off before it can be edited."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a change needs beside the cart itself."""
+
+    products: Mapping[int, Product]
+    codes: Sequence[str]
+    must_exist: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,11 @@ class CartService:
 
     async def find(self, caller: Caller) -> CartView | None:
         """The caller's cart in one statement, or None."""
+        found = await self.stored(caller)
+        return self.seen.view(*found, self.shop) if found else None
+
+    async def stored(self, caller: Caller) -> tuple[Cart, Scene] | None:
+        """The caller's cart as it is stored, and the facts around it."""
         key = caller.own_cart_key
         if not key:
             return None
@@ -94,8 +109,7 @@ class CartService:
             found = await store.find(connection, key, now)
             if found.cart is None:
                 return None
-            scene = await self.scene(connection, found, found.cart, now)
-        return self.seen.view(found.cart, scene, self.shop)
+            return found.cart, await self.scene(connection, found, found.cart, now)
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""
@@ -286,21 +300,23 @@ class CartService:
         ticket: Ticket | None,
         products: Mapping[int, Product] | None = None,
         *,
+        codes: Sequence[str] = (),
         must_exist: bool = False,
     ) -> CartView:
-        """The one way to change a cart: lock, replay or change, total, store, commit.
+        """The one way to change a cart: lock, replay or change, total, store, commit. `products`
+        and the coupons of `codes` are in the scene beside the cart's own.
 
         Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
         """
-        wanted = products or {}
+        wanted = _Wanted(products or {}, codes, must_exist)
         key = caller.own_cart_key
         async with self.queue.turn(key, self.limits.turn_timeout):
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+                return await self._changed(caller, key, change, ticket, wanted)
             except _AwaitsAction:
                 await self.call_off(key)
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+                return await self._changed(caller, key, change, ticket, wanted)
             except _AwaitsAction:  # another process has begun to pay meanwhile
                 raise PaymentPending from None
 
@@ -310,22 +326,22 @@ class CartService:
         key: str,
         change: Change,
         ticket: Ticket | None,
-        wanted: Mapping[int, Product],
-        must_exist: bool,
+        wanted: _Wanted,
     ) -> CartView:
         """One transaction of `change`."""
-        asked = [product.stock_id for product in wanted.values() if product.manages_stock]
+        products = wanted.products
+        asked = [product.stock_id for product in products.values() if product.manages_stock]
         async with self.database.transaction() as connection:
             now = self.clock.now()
-            found = await store.lock(connection, key, now, asked)
+            found = await store.lock(connection, key, now, asked, wanted.codes)
             if found.cart is None:
-                if must_exist:
+                if wanted.must_exist:
                     raise CartNotFound
                 await idempotency.serialise(connection, ticket)
             once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
             await idempotency.replay(connection, once, now)
             cart = open_document(found.cart) if found.cart else self._new(caller, now)
-            scene = await self.scene(connection, found, cart, now, wanted)
+            scene = await self.scene(connection, found, cart, now, products)
             changed, notices = change(cart, scene)
             seen = await self.keep(connection, changed, scene, caller, notices)
             seen = replace(seen, touched=_touched(cart, changed))
@@ -391,7 +407,8 @@ class CartService:
                 **available,
                 **await stock.available(connection, lacking, cart.order_id, now),
             }
-        return Scene(now, everything, available, table)
+        coupons = states_of(found.coupons, now) if found.coupons else {}
+        return Scene(now, everything, available, table, coupons)
 
     async def _products(
         self, connection: Connection, wanted: Collection[int], *, fresh: bool

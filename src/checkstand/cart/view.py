@@ -22,6 +22,7 @@ from checkstand.kit.places import Place
 from checkstand.pricing import calculator
 from checkstand.pricing.quote import Facts, LineFacts, Quote, TaxRules
 from checkstand.pricing.shop import ShopRules
+from checkstand.promotions.model import CouponState
 from checkstand.tax.rates import TaxTable
 
 LARGEST_TOTAL = 2**53 - 1
@@ -40,6 +41,8 @@ class Scene:
     stock: Mapping[int, int]
     """Stock row -> units that this cart can have."""
     table: TaxTable
+    coupons: Mapping[str, CouponState] = field(default_factory=dict)
+    """Code -> terms and uses, of the cart's coupons and of those asked for."""
 
     def available(self, product: Product) -> int | None:
         """Units that this cart can have of a product; None when it does not keep count."""
@@ -63,7 +66,8 @@ class CartView:
 
 
 def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
-    """The cart as it stands. Lines whose product is gone are left out, with a notice."""
+    """The cart as it stands. Lines whose product is gone are left out, and coupons that do not hold
+    any more, with a notice."""
     said: Notices = {kind: list(texts) for kind, texts in (notices or {}).items()}
     kept = tuple(
         line for line in cart.lines if for_sale(scene.products.get(line.sold_id), scene.now)
@@ -77,7 +81,12 @@ def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = No
         warning = _stock_warning(scene.products[line.sold_id], cart, scene)
         if warning:
             said.setdefault("error", []).append(warning)
-    return CartView(cart, calculator.quote(facts(cart, scene, shop)), scene, shop, said)
+    quote = calculator.quote(facts(cart, scene, shop))
+    if quote.rejected:
+        gone = {each.code for each in quote.rejected}
+        cart = replace(cart, coupons=tuple(code for code in cart.coupons if code not in gone))
+        said.setdefault("error", []).extend(each.message for each in quote.rejected)
+    return CartView(cart, quote, scene, shop, said)
 
 
 def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
@@ -104,6 +113,9 @@ def shown(seen: CartView) -> Shown:
     quote = seen.quote
     parts = [f"{line.key}:{line.quantity}:{line.unit_price.minor}" for line in quote.lines]
     parts += [f"{row.kind}:{row.code}:{row.amount.minor}" for row in quote.totals]
+    parts += [
+        f"coupon:{each.code}:{each.amount.minor}:{each.tax.minor}" for each in quote.discounts
+    ]
     digest = hashlib.md5("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
     return Shown(quote.currency.code, quote.total.minor, digest)
 
@@ -141,6 +153,10 @@ def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
         zones=shop.zones,
         shipping_enabled=shop.shipping_enabled,
         chosen_rates=cart.chosen_rates,
+        # Without goods there is nothing to judge them by: they wait.
+        coupons=cart.coupons if shop.coupons_enabled and cart.lines else (),
+        coupon_states=scene.coupons,
+        email=cart.billing.email,
     )
 
 
@@ -159,6 +175,9 @@ def _line_facts(line: CartLine, product: Product, scene: Scene, shop: ShopRules)
         needs_shipping=product.needs_shipping,
         shipping_class=product.shipping_class,
         weight=product.weight or Decimal(0),
+        parent_id=product.parent_id,
+        category_ids=product.category_ids,
+        on_sale=product.on_sale(scene.now),
     )
 
 

@@ -2,7 +2,8 @@
 administrator alike.
 
 Harmless when repeated: an attempt that was settled before changes nothing, unless the provider
-says something new about its money. Locks are taken in the order of the house: cart, order, stock.
+says something new about its money. Locks are taken in the order of the house: cart, order, stock,
+coupons.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from checkstand.payments.model import (
     Unknown,
 )
 from checkstand.payments.store import attempts, contexts, refunds, tokens
+from checkstand.promotions import store as promotions
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
@@ -53,7 +55,8 @@ async def settle(
     hold_until: datetime | None = None,
 ) -> Placement:
     """Transaction B: the outcome on the attempt, the order moved, stock and cart after it.
-    `hold_until`: how long stock stays kept while the payment is open; None leaves it."""
+    `hold_until`: how long stock and coupon uses stay kept while the payment is open; None leaves
+    them."""
     found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
     order = await orders.head(connection, attempt.order_id, lock=True)
     if order is None:
@@ -72,17 +75,23 @@ async def settle(
         case NeedsAction():
             if cart is not None and not cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now, awaits_action=True)
-            if hold_until is not None:
-                await stock.extend(connection, order.id, hold_until)
+            await _keep_holding(connection, order, hold_until)
             return needs_action(order, recorded)
         case Unknown():
             if cart is not None and cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now)
-            if hold_until is not None:
-                await stock.extend(connection, order.id, hold_until)
+            await _keep_holding(connection, order, hold_until)
             return pending(order, recorded)
         case _:
             assert_never(outcome)
+
+
+async def _keep_holding(connection: Connection, order: Order, until: datetime | None) -> None:
+    if until is None:
+        return
+    await stock.extend(connection, order.id, until)
+    if order.coupon_ids:
+        await promotions.extend(connection, order.id, until)
 
 
 async def let_go(connection: Connection, attempt: Attempt, now: datetime) -> Placement:
@@ -188,6 +197,8 @@ async def _approved(
         to = OrderStatus.PROCESSING
     order = await orders.move(connection, order, to, placed_at=now, paid_at=now if paid else None)
     await stock.take(connection, order.id)
+    if order.coupon_ids:
+        await promotions.redeem(connection, order.id, now)
     if outcome.saved is not None and attempt.customer_id is not None:
         await tokens.save(connection, attempt.customer_id, attempt.gateway, outcome.saved, now)
     if cart is not None:
@@ -206,6 +217,8 @@ async def _declined(
 ) -> Placement:
     order = await orders.move(connection, order, OrderStatus.FAILED, placed_at=None, paid_at=None)
     await stock.release(connection, order.id)
+    if order.coupon_ids:
+        await promotions.release(connection, order.id)
     if cart is not None:
         await carts.set_paying(connection, cart.key, None)
     return Placement(
@@ -254,6 +267,8 @@ async def released(connection: Connection, order: Order, attempt: Attempt) -> Or
     full = await orders.find(connection, order.id)
     if full is not None:
         await stock.give_back(connection, full.sold)
+    if order.coupon_ids:
+        await promotions.release(connection, order.id)
     return await orders.move(
         connection, order, OrderStatus.CANCELLED, placed_at=order.placed_at, paid_at=None
     )

@@ -20,6 +20,7 @@ _COMMANDS = (
     "keys",
     "catalog",
     "tax",
+    "coupons",
     "payments",
     "reload",
     "openapi",

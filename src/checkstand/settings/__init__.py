@@ -28,6 +28,7 @@ from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
+    CouponSettings,
     DatabaseSettings,
     LogSettings,
     MethodSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    coupons: CouponSettings = CouponSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     payments: PaymentSettings = PaymentSettings()

@@ -264,6 +264,9 @@ class MethodSettings(Section):
     minimum: Amount | None = Field(
         None, description="free_shipping: smallest subtotal that it is offered from."
     )
+    requires: Literal["either", "minimum", "coupon", "both"] = Field(
+        "either", description="free_shipping: what it is given for."
+    )
     taxable: bool = Field(True, description="Whether tax is charged on the cost.")
 
 
@@ -323,6 +326,10 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+
+
+class CouponSettings(Section):
+    enabled: bool = Field(True, description="Whether the shop takes coupons.")
 
 
 class RateLimitSettings(Section):

@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from checkstand.access.credentials import Credentials
+from checkstand.cart.coupons import CartCoupons
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
 from checkstand.catalog.service import Catalogue
@@ -30,7 +31,7 @@ from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
-from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
+from checkstand.shipping.model import FreeFrom, MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
@@ -68,6 +69,7 @@ class Shop:
     credentials: Credentials
     catalogue: Catalogue
     carts: CartService
+    coupons: CartCoupons
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -214,6 +216,7 @@ def build(
         credentials=before.credentials if before else Credentials(database),
         catalogue=carts.catalogue,
         carts=carts,
+        coupons=CartCoupons(carts),
         checkout=_checkout(settings, carts, charging, profile),
         orders=Orders(database),
         payments=payments,
@@ -319,6 +322,7 @@ def shop_rules(settings: Settings) -> ShopRules:
         shipping_enabled=settings.shipping.enabled,
         zones=tuple(_zone(zone, base) for zone in settings.shipping.zones),
         sell_to=frozenset(store.sell_to) or None,
+        coupons_enabled=settings.coupons.enabled,
         weight_unit=store.weight_unit,
         dimension_unit=store.dimension_unit,
     )
@@ -356,5 +360,6 @@ def _method(method: MethodSettings, base: Currency) -> ShippingMethod:
         per_item=Money.of(method.cost_per_item, base),
         per_class={slug: Money.of(cost, base) for slug, cost in method.cost_per_class.items()},
         minimum=Money.of(method.minimum, base) if method.minimum is not None else None,
+        requires=FreeFrom(method.requires),
         taxable=method.taxable,
     )

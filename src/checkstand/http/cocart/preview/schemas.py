@@ -245,6 +245,14 @@ class OrderSummary(_Out):
     total: str
 
 
+class CouponOut(_Out):
+    coupon: str
+    label: str
+    discount_type: str
+    saving: str
+    discount_tax: str
+
+
 class CustomerDataOut(_Out):
     customer_id: int
     billing_address: BillingOut
@@ -271,7 +279,7 @@ class StateOut(_Out):
     customer_data: CustomerDataOut
     cart: dict[str, SummaryItem]
     totals: OrderSummary
-    coupons: list[Any]
+    coupons: list[CouponOut]
     id: str
     notices: dict[str, list[str]] | list[Any]
 

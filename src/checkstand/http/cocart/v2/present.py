@@ -20,7 +20,7 @@ from checkstand.customers.addresses import Address
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import CurrencyFormat, currency_format
 from checkstand.kit.money import Money
-from checkstand.pricing.quote import Package, Quote, QuotedRate, TaxTotal
+from checkstand.pricing.quote import AppliedDiscount, Package, Quote, QuotedRate, TaxTotal
 
 CART_FIELDS = (
     "cart_hash",
@@ -58,7 +58,7 @@ def cart(seen: CartView, language: str, *, thumb: bool = True, fields: str = "")
         "items": lambda: [item(seen, line, thumb=thumb) for line in seen.cart.lines],
         "item_count": lambda: seen.cart.item_count,
         "items_weight": lambda: _number(quote.weight),
-        "coupons": list,
+        "coupons": lambda: coupons(quote, writing),
         "needs_payment": lambda: quote.needs_payment,
         "needs_shipping": lambda: quote.needs_shipping,
         "shipping": lambda: shipping(seen, writing),
@@ -243,6 +243,35 @@ def engine_totals(quote: Quote, writing: CurrencyFormat | None) -> dict[str, Any
         "total": shown(quote.total),
         "total_tax": shown(quote.total_tax),
     }
+
+
+def coupons(quote: Quote, writing: CurrencyFormat) -> list[dict[str, str]]:
+    """The coupons that are applied (contract cart.md 1.5)."""
+    return [_coupon(quote, each, writing) for each in quote.discounts]
+
+
+def _coupon(quote: Quote, each: AppliedDiscount, writing: CurrencyFormat) -> dict[str, str]:
+    saving = each.amount + each.tax if quote.prices_include_tax else each.amount
+    free = each.free_shipping and not saving
+    return {
+        "coupon": each.code,
+        "label": each.label,
+        "discount_type": each.kind.value,
+        "saving": f"-{saving.minor}" if saving else "0",
+        "saving_html": "Free shipping coupon" if free else f"-{writing.show(saving)}",
+    }
+
+
+def coupons_with_totals(seen: CartView, language: str) -> list[dict[str, Any]]:
+    """`GET /cart/coupons`: as in the cart, with what each takes off ex tax (v2-cart.md 10)."""
+    writing = currency_format(seen.quote.currency, language)
+    return [
+        {
+            **_coupon(seen.quote, each, writing),
+            "totals": {"discount": str(each.amount.minor), "discount_tax": str(each.tax.minor)},
+        }
+        for each in seen.quote.discounts
+    ]
 
 
 def taxes(quote: Quote) -> Any:

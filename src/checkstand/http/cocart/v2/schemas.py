@@ -317,6 +317,33 @@ class FeeOut(_Out):
     fee: str
 
 
+class CouponOut(_Out):
+    coupon: str = Field(description="The code.")
+    label: str
+    discount_type: str
+    saving: str = Field(description='Minor units with a minus sign, "-290".')
+    saving_html: str = Field(description="As text, for display.")
+
+
+class CouponTotals(_Out):
+    discount: str = Field(description="Minor units, ex tax.")
+    discount_tax: str
+
+
+class CouponWithTotals(CouponOut):
+    totals: CouponTotals
+
+
+class ApplyCouponIn(_In):
+    """`coupon` is what official clients send, `code` what the specification names."""
+
+    code: str | None = Field(None, max_length=200)
+    coupon: str | None = Field(None, max_length=200)
+    email: str | None = Field(
+        None, max_length=320, description="Becomes the billing e-mail; some coupons ask for it."
+    )
+
+
 class CartOut(BaseModel):
     """`fields` and `_fields` cut it down, so no member is always there; all are without them."""
 
@@ -328,7 +355,7 @@ class CartOut(BaseModel):
     items: list[ItemOut] = []
     item_count: int = 0
     items_weight: str = "0"
-    coupons: list[Any] = []
+    coupons: list[CouponOut] = []
     needs_payment: bool = False
     needs_shipping: bool = False
     shipping: ShippingOut | list[Any] = []
