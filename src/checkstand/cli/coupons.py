@@ -24,23 +24,6 @@ def coupons() -> None:
     """Makes, lists and disables coupons."""
 
 
-def _ids(what: str) -> Any:
-    """Options that name products or categories, in and out."""
-
-    def add(command: Any) -> Any:
-        for name, meaning in (("exclude-", "not for"), ("", "only for")):
-            command = click.option(
-                f"--{name}{what}",
-                f"{name.replace('-', '_')}{what}",
-                type=_COUNT,
-                multiple=True,
-                help=f"Id of a {what} that it is {meaning}; can be given again.",
-            )(command)
-        return command
-
-    return add
-
-
 @coupons.command()
 @click.argument("code")
 @click.option(
@@ -54,8 +37,12 @@ def _ids(what: str) -> Any:
 @click.option("--free-shipping", is_flag=True, help="Also unlocks free shipping.")
 @click.option("--minimum", help="Least that the goods must cost, in major units.")
 @click.option("--maximum", help="Most that the goods may cost, in major units.")
-@_ids("product")
-@_ids("category")
+@click.option("--product", type=_COUNT, multiple=True, help="Only for this product id; repeatable.")
+@click.option("--exclude-product", type=_COUNT, multiple=True, help="Not for this product id.")
+@click.option(
+    "--category", type=_COUNT, multiple=True, help="Only for this category id, and below."
+)
+@click.option("--exclude-category", type=_COUNT, multiple=True, help="Not for this category id.")
 @click.option("--exclude-sale-items", is_flag=True, help="Not for what is on sale.")
 @click.option("--item-limit", type=_COUNT, help="Most units that it is given on.")
 @click.option("--usage-limit", type=_COUNT, help="Most orders that can use it.")
