@@ -14,7 +14,7 @@ import checkstand
 from checkstand.http import describe, hooks, problems
 from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart.preview import checkout, payments
-from checkstand.http.cocart.v2 import cart, coupons, items
+from checkstand.http.cocart.v2 import cart, coupons, extras, items
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages, sandbox
@@ -59,6 +59,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         cart.router,
         items.router,
         coupons.router,
+        extras.router,
         payments.router,
         hooks.router,
         pages.router,

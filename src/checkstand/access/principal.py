@@ -75,6 +75,13 @@ class Caller:
         return own or self.cart_key
 
     @property
+    def manages(self) -> bool:
+        """Whether it is somebody who runs the shop, or the command line."""
+        return self.operator or (
+            self.account is not None and self.account.role is not Role.CUSTOMER
+        )
+
+    @property
     def customer_id(self) -> int | None:
         return self.account.id if self.account is not None else None
 

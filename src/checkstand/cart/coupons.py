@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from checkstand.access.principal import Caller
+from checkstand.cart import verbs
 from checkstand.cart.model import Cart
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, Notices, Scene, view
-from checkstand.customers import addresses
-from checkstand.customers.addresses import Address
 from checkstand.errors import (
     CartTooLarge,
     CouponCannotAdd,
@@ -95,9 +94,10 @@ class CartCoupons:
         code = clean_code(code)
         if not code:
             raise CouponCodeRequired
+        contact = {"email": email} if email else {}
 
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
-            return apply(with_email(cart, email), code, scene, shop)
+            return apply(verbs.with_contact(cart, contact), code, scene, shop)
 
         return await self.carts.change(caller, change, ticket, codes=[code])
 
@@ -133,7 +133,8 @@ class CartCoupons:
         if seen is None:
             return await self.carts.read(caller)
         cart, scene = seen
-        checked = view(with_email(cart, email), scene, shop)
+        contact = {"email": email} if email else {}
+        checked = view(verbs.with_contact(cart, contact), scene, shop)
         if checked.quote.discounts and not checked.quote.rejected:
             checked.notices.setdefault("success", []).append("All coupons hold.")
         return replace(checked, cart=replace(checked.cart, billing=cart.billing))
@@ -142,11 +143,3 @@ class CartCoupons:
         if not self.carts.shop.coupons_enabled:
             raise CouponsNotEnabled
         return self.carts.shop
-
-
-def with_email(cart: Cart, email: str) -> Cart:
-    """The cart of whoever has this e-mail; what is not one changes nothing."""
-    alone = addresses.normalised(Address().merged({"email": email}))
-    if not alone.email or addresses.malformed(alone, "billing_address"):
-        return cart
-    return replace(cart, billing=cart.billing.merged({"email": alone.email}))

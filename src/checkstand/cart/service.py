@@ -12,11 +12,18 @@ from checkstand.cart.choosing import AddItem
 from checkstand.cart.memory import SeenCarts
 from checkstand.cart.model import Cart, CartLine
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
+from checkstand.cart.view import (
+    CartView,
+    Notices,
+    Scene,
+    settled,
+    shown,
+    stock_ids,
+    suggestions,
+    view,
+)
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
-from checkstand.customers import addresses
-from checkstand.customers.addresses import Address
 from checkstand.errors import (
     CartCreationNotAllowed,
     CartEmpty,
@@ -86,6 +93,7 @@ class CartService:
     queue: CartQueue
     limits: CartLimits
     call_off: CallOff
+    trusted_keys: bool = False
     seen: SeenCarts = field(default_factory=SeenCarts)
 
     # --- reading -------------------------------------------------------------------------------
@@ -157,7 +165,9 @@ class CartService:
     ) -> CartView:
         """All of the items, or none. `contact` may hold an `email`
         and a `phone` for the billing address; what is not well-formed there is left out."""
-        choices = [await choosing.choose(self.catalogue, item) for item in items]
+        if not self.may_price(caller):
+            items = [replace(item, price="") for item in items]
+        choices = [await choosing.choose(self.catalogue, item, self.shop.base) for item in items]
 
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
             texts = []
@@ -168,7 +178,7 @@ class CartService:
                     verbs.check_range(choice.product, choice.quantity, available)
                 cart = verbs.add(cart, choice, scene, self.limits.max_lines)
                 texts.append(f"{choice.quantity} × “{choice.product.name}” was added to your cart.")
-            return self._with_contact(cart, contact), {"success": texts}
+            return verbs.with_contact(cart, contact), {"success": texts}
 
         products = {choice.product.id: choice.product for _, choice in choices}
         products |= {given.id: given for given, _ in choices}
@@ -195,6 +205,14 @@ class CartService:
         if any(item.id not in members for item in chosen):
             raise InvalidProduct(f"Not all of these products belong to “{group.name}”.")
         return await self.add_items(caller, chosen, contact, ticket)
+
+    def may_price(self, caller: Caller) -> bool:
+        """Whether this caller may add fees and set prices: who runs the shop, and, where the shop
+        trusts them, servers with a consumer key that may write (DECISIONS 22)."""
+        if caller.manages:
+            return True
+        key = caller.key
+        return self.trusted_keys and key is not None and key.permission.covers(writing=True)
 
     async def set_quantity(
         self, caller: Caller, key: str, quantity: int, ticket: Ticket | None = None
@@ -408,7 +426,9 @@ class CartService:
                 **await stock.available(connection, lacking, cart.order_id, now),
             }
         coupons = states_of(found.coupons, now) if found.coupons else {}
-        return Scene(now, everything, available, table, coupons)
+        beside = [] if fresh else suggestions(cart, everything, products or {})
+        suggested = await self._products(connection, beside, fresh=False)
+        return Scene(now, everything, available, table, coupons, suggested)
 
     async def _products(
         self, connection: Connection, wanted: Collection[int], *, fresh: bool
@@ -428,14 +448,6 @@ class CartService:
     def _expiry(self, caller: Caller, now: datetime) -> datetime:
         life = self.limits.customer_life if caller.account else self.limits.guest_life
         return now + life
-
-    def _with_contact(self, cart: Cart, contact: Mapping[str, str]) -> Cart:
-        for part, value in contact.items():
-            alone = addresses.normalised(Address().merged({part: value}))
-            if not addresses.malformed(alone, "billing_address"):
-                tidied = {part: getattr(alone, part)}
-                cart = replace(cart, billing=cart.billing.merged(tidied))
-        return cart
 
 
 def _touched(before: Cart, after: Cart) -> tuple[str, ...]:

@@ -326,6 +326,10 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+    trusted_keys: bool = Field(
+        False, description="Whether consumer keys that may write add fees and set prices."
+    )
+    etags: bool = Field(False, description="Whether cart reads carry an ETag and answer 304.")
 
 
 class CouponSettings(Section):

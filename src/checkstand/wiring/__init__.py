@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from checkstand.access.credentials import Credentials
 from checkstand.cart.coupons import CartCoupons
+from checkstand.cart.delivery import CartDelivery
+from checkstand.cart.fees import CartFees
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
 from checkstand.catalog.service import Catalogue
@@ -51,6 +53,8 @@ class StoreProfile:
     base_url: str
     order_received_url: str
     dialect: str
+    etags: bool = False
+    """Whether cart reads carry a tag and answer 304."""
 
     def order_received(self, order_id: int, order_key: str) -> str:
         """Where a shopper reads the confirmation of an order."""
@@ -70,6 +74,8 @@ class Shop:
     catalogue: Catalogue
     carts: CartService
     coupons: CartCoupons
+    fees: CartFees
+    delivery: CartDelivery
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -217,6 +223,8 @@ def build(
         catalogue=carts.catalogue,
         carts=carts,
         coupons=CartCoupons(carts),
+        fees=CartFees(carts),
+        delivery=CartDelivery(carts),
         checkout=_checkout(settings, carts, charging, profile),
         orders=Orders(database),
         payments=payments,
@@ -248,6 +256,7 @@ def _carts(
             turn_timeout=settings.checkout.wait_seconds,
         ),
         call_off=charging.call_off_cart,
+        trusted_keys=settings.cart.trusted_keys,
     )
 
 
@@ -289,6 +298,7 @@ def _profile(settings: Settings) -> StoreProfile:
         base_url=server.base_url.rstrip("/") or f"http://{server.host}:{server.port}",
         order_received_url=store.order_received_url,
         dialect=settings.checkout.dialect,
+        etags=settings.cart.etags,
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkstand.http.cocart.v2 import present
+from checkstand.http.cocart.v2 import figures
 from checkstand.http.cocart.v2.replies import as_cart, respond
 from checkstand.http.cocart.v2.schemas import ApplyCouponIn, CartOut, CouponWithTotals
 from checkstand.http.describe import READING, WRITING, errors
@@ -35,7 +35,7 @@ async def list_coupons(request: Request) -> Response:
     """The coupons that are applied, with what each takes off; 404 when there are none."""
     caller, shop = await visit(request)
     seen = await shop.coupons.listed(caller)
-    return respond(request, seen, present.coupons_with_totals(seen, shop.profile.language))
+    return respond(request, seen, figures.coupons_with_totals(seen, shop.profile.language))
 
 
 @router.get("/cart/coupons/validate", response_model=CartOut, responses=errors(*READING, 404))

@@ -111,7 +111,9 @@ class AddItemIn(_In):
     email: str | None = Field(None, max_length=320)
     phone: str | None = Field(None, max_length=100)
     price: Scalar | None = Field(
-        None, description="Ignored: a price is never taken from a shopper."
+        None,
+        description="Major units of the base currency, from callers that may set prices; ignored "
+        "from all others: a price is never taken from a shopper.",
     )
     return_item: bool = Field(False, description="Answer with the item instead of the cart.")
 
@@ -313,8 +315,85 @@ class TaxOut(_Out):
 
 
 class FeeOut(_Out):
+    """`fee` in minor units; `amount`, `total` and `tax` are numbers in major units."""
+
     name: str
     fee: str
+    amount: float
+    taxable: bool
+    tax_class: str
+    total: float
+    tax: float
+
+
+class CrossSellOut(_Out):
+    id: int
+    name: str
+    title: str
+    product_name: str
+    product_title: str
+    slug: str
+    price: str
+    regular_price: str
+    sale_price: str
+    image: str
+    product_image: str
+    featured_image: str
+    average_rating: str
+    on_sale: bool
+    type: str
+
+
+class MiniItem(_Out):
+    item_key: str
+    id: int
+    name: str
+    price: str
+    quantity: int
+    variation: dict[str, str] | list[Any]
+    cart_item_data: dict[str, Any] | list[Any]
+    featured_image: str
+
+
+class MiniTotals(_Out):
+    subtotal: str
+    total: str
+
+
+class MiniCartOut(_Out):
+    cart_hash: str | None = None
+    cart_key: str = ""
+    currency: CurrencyOut = None  # type: ignore[assignment]
+    item_count: int = 0
+    items: list[MiniItem] = []
+    subtotal: str = "0"
+    totals: MiniTotals = None  # type: ignore[assignment]
+    notices: dict[str, list[str]] | list[Any] = []
+
+
+class AddFeeIn(_In):
+    name: str = Field("", max_length=200)
+    amount: Scalar | None = Field(
+        None, description="Major units of the base currency, ex tax; negative takes off."
+    )
+    taxable: bool = False
+    tax_class: str = Field("", max_length=100)
+
+
+class ShippingMethodIn(_In):
+    """`rate_id`, `method_key` and `key` are the same thing in different clients."""
+
+    rate_id: str | None = Field(None, max_length=200)
+    method_key: str | None = Field(None, max_length=200)
+    key: str | None = Field(None, max_length=200)
+    package_id: str | int | None = Field(None, description="Index, key, or instance of the rate.")
+
+
+class DestinationIn(_In):
+    country: str = Field("", max_length=200)
+    state: str = Field("", max_length=200)
+    postcode: str = Field("", max_length=200)
+    city: str = Field("", max_length=200)
 
 
 class CouponOut(_Out):
@@ -363,6 +442,6 @@ class CartOut(BaseModel):
     taxes: dict[str, TaxOut] | list[Any] = []
     totals: TotalsOut = None  # type: ignore[assignment]
     removed_items: list[RemovedItemOut] = []
-    cross_sells: list[Any] = []
+    cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
