@@ -14,7 +14,7 @@ check: venv      ## formatting, lint, types, imports, the kept openapi.json
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(BIN)/checkstand openapi | cmp - openapi.json || (echo "run: make openapi" && false)
 prove: venv      ## the long proofs: races, crashes, laws with many examples
-	$(BIN)/python -m pytest --hypothesis-profile=prove tests/laws tests/unit tests/contract tests/process
+	$(BIN)/python -m pytest --hypothesis-profile=prove tests/laws tests/unit tests/contract tests/process tests/gateways
 bench: venv      ## throughput against a floor, statement counts, memory
 	$(BIN)/python -m bench
 openapi: venv    ## renews openapi.json

@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from bench import importing, load, memory
+from bench.checkouts import Checkouts
 from bench.importing import Imported
 from bench.memory import Footprint
 from bench.paths import Measured
@@ -31,6 +32,7 @@ class Findings:
     paths: Sequence[Measured] = ()
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    checkouts: Sequence[Checkouts] = ()
     footprint: Footprint | None = None
     imported: Imported | None = None
 
@@ -40,6 +42,8 @@ def show(found: Findings) -> None:
     if found.comparisons:
         _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
+    if found.checkouts:
+        _table(_CHECKOUT_HEAD, [_checkout_row(seen) for seen in found.checkouts])
     rows = [*_memory_rows(found.footprint), *_import_rows(found.imported)]
     if rows:
         _table(("what", "measured", "budget", "ok?"), rows)
@@ -76,6 +80,24 @@ def _pace_row(path: Measured, found: Findings) -> tuple[str, ...]:
         _counted(cost),
         _budget(path),
         ", ".join(filter(None, wrong)) or "ok",
+    )
+
+
+_CHECKOUT_HEAD = (
+    "checkouts through the sandbox", "orders", "checkouts/s", "ms p50", "p95", "p99",
+    "failures", "orders = ledger", "ok?",
+)  # fmt: skip
+
+
+def _checkout_row(seen: Checkouts) -> tuple[str, ...]:
+    return (
+        f"{seen.at_once} at once",
+        f"{seen.orders:,}",
+        f"{seen.per_second:,.0f}",
+        *(f"{value:.1f}" for value in (seen.p50, seen.p95, seen.p99)),
+        str(seen.failures),
+        "yes" if seen.agrees else "NO",
+        "ok" if seen.ok else "WRONG",
     )
 
 
@@ -146,6 +168,7 @@ def keep(found: Findings) -> Path:
         "quick": found.quick,
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
+        "checkouts": [asdict(seen) for seen in found.checkouts],
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,
     }

@@ -155,6 +155,15 @@ async def afresh(
     return replace(found, tax_revision=row["number"], coupons=row["coupons"] or {})
 
 
+async def leave_order(connection: Connection, key: str) -> None:
+    """A locked cart and an order that is not paid part: each goes its own way."""
+    await connection.execute(
+        "UPDATE carts SET order_id = NULL, paying_until = NULL, awaits_action = false,"
+        " version = version + 1 WHERE cart_key = $1",
+        key,
+    )
+
+
 async def delete_expired(connection: Connection, now: datetime, limit: int) -> int:
     """Deletes up to `limit` carts whose time is over; says how many. A payment under way keeps its
     cart until it is settled."""

@@ -38,7 +38,7 @@ from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
-from checkstand.wiring.gateways import gateways_of
+from checkstand.wiring.gateways import gateways_of, retired
 
 _log = logging.getLogger(__name__)
 
@@ -112,22 +112,18 @@ async def open_shop(
     addresses.warm_up()
     try:
         shop = build(settings, database, clock or SystemClock(), gateways or {})
-        reload = _Reload(shop, gateways or {}, reread, on_reload)
+        reload = _Reload(shop, gateways or {}, reread, on_reload, work)
         forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
-        background = [
-            asyncio.create_task(
-                changes.listen(settings.database.direct_url, forget, {"settings": reload})
-            )
-        ]
-        if settings.worker.in_process if work is None else work:
-            background.append(asyncio.create_task(shop.worker.run()))
+        listening = asyncio.create_task(
+            changes.listen(settings.database.direct_url, forget, {"settings": reload})
+        )
+        reload.set_to_work(settings)
         try:
             yield shop
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            await reload.shop.payments.close()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await reload.stop()
     finally:
         await database.close()
 
@@ -142,9 +138,27 @@ class _Reload:
         gateways: Mapping[str, Gateway],
         reread: Callable[[], Settings] | None,
         on_reload: Callable[[Shop], None] | None,
+        work: bool | None,
     ) -> None:
         self.shop = shop
+        self._work = work
+        self._working: asyncio.Task[None] | None = None
         self._gateways, self._reread, self._on_reload = gateways, reread, on_reload
+
+    def set_to_work(self, settings: Settings) -> None:
+        """The worker runs in this process, or does not, as the settings say."""
+        wanted = settings.worker.in_process if self._work is None else self._work
+        if wanted and self._working is None:
+            self._working = asyncio.create_task(self.shop.worker.run())
+        elif not wanted and self._working is not None:
+            self._working.cancel()
+            self._working = None
+
+    async def stop(self) -> None:
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+        await self.shop.payments.close()
 
     def forget_catalogue(self) -> None:
         self.shop.catalogue.forget()
@@ -166,6 +180,8 @@ class _Reload:
         old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
         self.shop = replace(new, worker=old.worker)
         self._on_reload(self.shop)
+        self.set_to_work(settings)
+        logging.getLogger().setLevel(settings.log.level.upper())
         _log.warning("the settings were read again")
 
 
@@ -202,7 +218,9 @@ def build(
     """The parts of a shop, put together. `before`: the shop that it takes the place of."""
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
-    payments = Payments({**gateways_of(settings, house, database), **more_gateways})
+    payments = Payments(
+        {**gateways_of(settings, house, database), **more_gateways}, retired=retired()
+    )
     charging = Charging(
         database=database,
         payments=payments,
