@@ -13,14 +13,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import answers, checkouts, importing, memory, paths, profiling, report, statements
+from bench import (
+    answers,
+    checkouts,
+    importing,
+    listing,
+    memory,
+    paths,
+    profiling,
+    report,
+    statements,
+)
 from bench.paths import Measured, measured_paths
 from bench.report import Findings
 from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "checkouts", "memory", "import")
+_PARTS = (*paths.NAMES, "checkouts", "memory", "import", "listing")
 _PROFILE_SECONDS = 8
 
 
@@ -88,6 +98,10 @@ def _measure(
         rows = 2_000 if found.quick else 50_000
         _say(f"import of {rows:,} rows")
         found.imported = importing.measure(stage, rows)
+    if "listing" in parts:
+        rows = 2_000 if found.quick else 50_000
+        _say(f"lists of {rows:,} products")
+        found.listing = listing.measure(stage, rows, 1 if found.quick else 6)
 
 
 def _say(text: str) -> None:

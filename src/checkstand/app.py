@@ -13,8 +13,20 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import describe, hooks, problems
 from checkstand.http.admin import payments as admin_payments
+from checkstand.http.cocart import address
 from checkstand.http.cocart.preview import checkout, payments
-from checkstand.http.cocart.v2 import cart, coupons, extras, items
+from checkstand.http.cocart.v2 import (
+    carriage,
+    cart,
+    checkout_config,
+    coupons,
+    extras,
+    items,
+    products,
+    reviews,
+    store,
+    taxonomies,
+)
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages, sandbox
@@ -60,6 +72,14 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         items.router,
         coupons.router,
         extras.router,
+        # Fixed words before products: /products/tags is no product.
+        reviews.router,
+        taxonomies.router,
+        products.router,
+        carriage.router,
+        store.router,
+        checkout_config.router,
+        address.router,
         payments.router,
         hooks.router,
         pages.router,

@@ -448,6 +448,236 @@ class CouponUsageLimit(Refusal):
     text = "This coupon has been used as often as it can be."
 
 
+# --- products -----------------------------------------------------------------------------------
+
+
+class QueryInvalid(Refusal):
+    code = "cocart_invalid_parameter"
+    text = "A parameter of the query does not have the documented form."
+
+
+class ProductIdInvalid(Refusal):
+    code = "cocart_invalid_product_id"
+    text = "That cannot be the ID of a product."
+
+
+class ProductNotFound(Refusal):
+    code = "cocart_product_not_found"
+    status = 404
+    text = "There is no such product."
+
+
+class IdInvalid(Refusal):
+    code = "cocart_invalid_id"
+    text = "An ID is a whole number from 1 on."
+
+
+class VariationNotFound(Refusal):
+    code = "cocart_variation_not_found"
+    status = 404
+    text = "This product has no such variation."
+
+
+class AttributeIdInvalid(Refusal):
+    code = "cocart_invalid_attribute_id"
+    text = "That cannot be the ID of an attribute."
+
+
+class AttributeNotFound(Refusal):
+    code = "cocart_attribute_not_found"
+    status = 404
+    text = "There is no such attribute."
+
+
+class TermNotFound(Refusal):
+    code = "cocart_term_not_found"
+    status = 404
+    text = "The attribute has no such term."
+
+
+class CategoryIdInvalid(Refusal):
+    code = "cocart_invalid_category_id"
+    text = "That cannot be the ID of a category."
+
+
+class CategoryNotFound(Refusal):
+    code = "cocart_category_not_found"
+    status = 404
+    text = "There is no such category."
+
+
+class TagIdInvalid(Refusal):
+    code = "cocart_invalid_tag_id"
+    text = "That cannot be the ID of a tag."
+
+
+class TagNotFound(Refusal):
+    code = "cocart_tag_not_found"
+    status = 404
+    text = "There is no such tag."
+
+
+class BrandIdInvalid(Refusal):
+    code = "cocart_invalid_brand_id"
+    text = "That cannot be the ID of a brand."
+
+
+class BrandNotFound(Refusal):
+    code = "cocart_brand_not_found"
+    status = 404
+    text = "There is no such brand."
+
+
+class ReviewIdInvalid(Refusal):
+    code = "cocart_invalid_review_id"
+    text = "That cannot be the ID of a review."
+
+
+class ReviewNotFound(Refusal):
+    code = "cocart_review_not_found"
+    status = 404
+    text = "There is no such review."
+
+
+class SignInForReviews(Refusal):
+    code = "cocart_unauthorized"
+    status = 401
+    text = "Sign in to see your own reviews."
+
+
+class ReviewedProductUnknown(Refusal):
+    code = "cocart_product_invalid_id"
+    status = 404
+    text = "There is no such product to review."
+
+
+class ReviewNotAllowed(Refusal):
+    code = "cocart_cannot_create"
+    status = 403
+    text = "This product cannot be reviewed by you."
+
+
+class ReviewEmpty(Refusal):
+    code = "cocart_review_content_invalid"
+    text = "Write something in the review."
+
+
+class ReviewRepeated(Refusal):
+    code = "cocart_comment_duplicate"
+    status = 409
+    text = "This review was sent before."
+
+
+class ReviewTooSoon(Refusal):
+    code = "cocart_comment_flood"
+    text = "You have just sent a review; wait a moment."
+
+
+class RatesWithCartKey(Refusal):
+    code = "cocart_calculate_product_shipping_rates_cart_access_denied"
+    status = 403
+    text = "Shipping rates of a product are worked out without a cart: send no cart key."
+
+
+class RatesOfExternal(Refusal):
+    code = "cocart_calculate_product_shipping_external_types_denied"
+    status = 403
+    text = "This product is sold elsewhere, and shipped from there."
+
+
+class RatesOfGroup(Refusal):
+    code = "cocart_calculate_product_shipping_grouped_types_denied"
+    status = 403
+    text = "A group is not shipped as such; ask for one of its products."
+
+
+class RatesProductUnusable(Refusal):
+    code = "cocart_invalid_product"
+    status = 404
+    text = "This product cannot be shipped at the moment."
+
+
+class RatesVariationInvalid(Refusal):
+    code = "cocart_variation_invalid_id"
+    status = 404
+    text = "This product has no variation with these options."
+
+
+class RatesFailed(Refusal):
+    code = "cocart_calculate_product_shipping_rates_failed"
+    status = 500
+    text = "The shipping rates could not be worked out."
+
+
+# --- looking up addresses -----------------------------------------------------------------------
+
+
+class AddressQueryTooShort(Refusal):
+    code = "cocart_address_search_invalid_query"
+    text = "Type at least 3 characters of the address."
+
+
+class AddressCountryNotSupported(Refusal):
+    code = "cocart_address_search_country_not_supported"
+    text = "Addresses of this country cannot be searched."
+
+
+class PreviewAddressCountryNotSupported(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_country_not_supported"
+    text = "Addresses of this country cannot be searched."
+
+
+class PreviewNoAddressProvider(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_no_provider"
+    status = 500
+    text = "This shop has no address search."
+
+
+class NoAddressProvider(Refusal):
+    code = "cocart_address_search_no_provider"
+    status = 500
+    text = "This shop has no address search."
+
+
+class AddressSearchFailed(Refusal):
+    code = "cocart_address_search_error"
+    status = 500
+    text = "The address search did not answer; type the address instead."
+
+
+class AddressIdRequired(Refusal):
+    code = "cocart_address_details_missing_id"
+    text = "Say which address: send the address_id of a suggestion."
+
+
+class AddressNotFound(Refusal):
+    code = "cocart_address_details_not_found"
+    status = 404
+    text = "There is no address with this ID."
+
+
+class NoAddressDetailsProvider(Refusal):
+    code = "cocart_address_details_no_provider"
+    status = 500
+    text = "This shop has no such address provider."
+
+
+class AddressIncomplete(Refusal):
+    code = "cocart_address_details_invalid"
+    status = 500
+    text = "The address that was found lacks a part."
+
+
+class AddressDetailsFailed(Refusal):
+    code = "cocart_address_details_error"
+    status = 500
+    text = "The address provider did not answer; type the address instead."
+
+
 # --- checkout -----------------------------------------------------------------------------------
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, F811
 """What a hostile review of the payments found. Each test says what a user would suffer; each fails
 until it is mended, and then says so (strict)."""
 

@@ -361,8 +361,8 @@ def _amount(text: str, like: Money) -> Money:
     if amount.minor <= 0 or not exact:
         places = like.currency.exponent
         raise ParameterInvalid(
-            f"amount must be an amount of {like.currency.code} with at most {places} decimals, more "
-            "than zero.",
+            f"amount must be an amount of {like.currency.code} with at most {places} decimals, "
+            "more than zero.",
             data={"params": {"amount": "must be an amount such as 12.50"}},
         )
     return amount

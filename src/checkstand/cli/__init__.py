@@ -19,6 +19,7 @@ _COMMANDS = (
     "db",
     "keys",
     "catalog",
+    "reviews",
     "tax",
     "coupons",
     "payments",

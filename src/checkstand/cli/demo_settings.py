@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from checkstand.settings import Settings, load
 
 
@@ -51,6 +53,10 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
                     ],
                 },
             ]
+        },
+        address_lookup={
+            "providers": ["places"],
+            "places_file": str(files("checkstand.ui.demo") / "places.csv"),
         },
         gateways={
             "sandbox": {"enabled": True},

@@ -158,7 +158,8 @@ def _add_credentials(schema: dict[str, Any]) -> None:
         for verb, operation in operations.items():
             checkout = path.startswith(_CHECKOUT)
             operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
-            if verb != "get" and not path.endswith("payment-context"):
+            # A review that is sent again is known by its words.
+            if verb != "get" and not path.endswith(("payment-context", "products/reviews")):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
 
 

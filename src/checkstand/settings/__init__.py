@@ -26,6 +26,7 @@ from pydantic_settings import (
 from checkstand.errors import ConfigurationError
 from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
+    AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
     CouponSettings,
@@ -33,6 +34,7 @@ from checkstand.settings.sections import (
     LogSettings,
     MethodSettings,
     RateLimitSettings,
+    ReviewSettings,
     Section,
     ServerSettings,
     ShippingSettings,
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
     coupons: CouponSettings = CouponSettings()
+    reviews: ReviewSettings = ReviewSettings()
+    address_lookup: AddressLookupSettings = AddressLookupSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     payments: PaymentSettings = PaymentSettings()

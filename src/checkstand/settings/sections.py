@@ -202,6 +202,11 @@ class StoreSettings(Section):
     sell_to: tuple[CountryCode, ...] = Field(
         (), description="Countries that may order; empty: all."
     )
+    product_url: str = Field(
+        "{base_url}/product/{slug}/",
+        description="Where a storefront shows a product; {base_url}, {id} and {slug} are filled "
+        "in.",
+    )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
         description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} "
@@ -221,6 +226,10 @@ class StoreSettings(Section):
                     f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} "
                     "cannot be charged; lower the decimals"
                 )
+        try:
+            self.product_url.format(base_url="", id=1, slug="")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError("product_url may only use {base_url}, {id} and {slug}") from None
         try:
             self.order_received_url.format(base_url="", order_id=1, order_key="")
         except (KeyError, ValueError, IndexError):
@@ -316,6 +325,33 @@ class CheckoutSettings(Section):
     wait_seconds: float = Field(
         25, ge=0, le=300, description="Seconds that a second process of a cart waits for the first."
     )
+
+
+class ReviewSettings(Section):
+    enabled: bool = Field(True, description="Whether products can be reviewed at all.")
+    moderated: bool = Field(
+        True, description="Whether a new review waits for approval: `checkstand reviews`."
+    )
+    buyers_only: bool = Field(
+        False, description="Whether only who has bought a product can review it."
+    )
+
+
+class AddressLookupSettings(Section):
+    providers: tuple[str, ...] = Field(
+        (),
+        description="Address providers in the order in which they are tried: `places`, `google`, "
+        "or the name of an entry point.",
+    )
+    places_file: str = Field("", description="`places`: a CSV file of addresses.")
+    google_key: Reference = Field("", description="`google`: the API key, by reference.")
+    google_url: str = Field(
+        "", description="`google`: another server that speaks the same; empty: Google's."
+    )
+    options: dict[str, dict[str, str]] = Field(
+        {}, description="What further providers are given, by their name."
+    )
+    timeout: float = Field(5, gt=0, le=60, description="Seconds that a provider gets to answer.")
 
 
 class CartSettings(Section):

@@ -9,20 +9,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from checkstand.access.credentials import Credentials
+from checkstand.cart.carriage import Carriage
 from checkstand.cart.coupons import CartCoupons
 from checkstand.cart.delivery import CartDelivery
 from checkstand.cart.fees import CartFees
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.catalog import upkeep
+from checkstand.catalog.reviews import Reviews
 from checkstand.catalog.service import Catalogue
+from checkstand.catalog.showcase import Showcase
 from checkstand.checkout.back_office import BackOffice
 from checkstand.checkout.charging import Charging
 from checkstand.checkout.pay import PayForOrder
 from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
+from checkstand.customers.addresses import Address
+from checkstand.customers.lookup.provider import AddressProvider
+from checkstand.customers.lookup.providers import open_providers
+from checkstand.customers.lookup.service import AddressLookup
 from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
@@ -55,6 +64,15 @@ class StoreProfile:
     dialect: str
     etags: bool = False
     """Whether cart reads carry a tag and answer 304."""
+    description: str = ""
+    product_url: str = "{base_url}/product/{slug}/"
+    address: Address = Address()
+    """Where the store is, as it writes that itself."""
+
+    def product_page(self, product_id: int, slug: str) -> str:
+        """Where a storefront shows a product."""
+        named = quote(slug or str(product_id), safe="")
+        return self.product_url.format(base_url=self.base_url, id=product_id, slug=named)
 
     def order_received(self, order_id: int, order_key: str) -> str:
         """Where a shopper reads the confirmation of an order."""
@@ -72,6 +90,10 @@ class Shop:
     database: Database
     credentials: Credentials
     catalogue: Catalogue
+    showcase: Showcase
+    reviews: Reviews
+    carriage: Carriage
+    addresses: AddressLookup
     carts: CartService
     coupons: CartCoupons
     fees: CartFees
@@ -149,16 +171,21 @@ class _Reload:
         """The worker runs in this process, or does not, as the settings say."""
         wanted = settings.worker.in_process if self._work is None else self._work
         if wanted and self._working is None:
-            self._working = asyncio.create_task(self.shop.worker.run())
+            self._working = asyncio.create_task(self._at_work())
         elif not wanted and self._working is not None:
             self._working.cancel()
             self._working = None
+
+    async def _at_work(self) -> None:
+        shop = self.shop
+        await asyncio.gather(shop.worker.run(), upkeep.run(shop.database, shop.carts.clock))
 
     async def stop(self) -> None:
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
         await self.shop.payments.close()
+        await self.shop.addresses.close()
 
     def forget_catalogue(self) -> None:
         self.shop.catalogue.forget()
@@ -239,6 +266,10 @@ def build(
         database=database,
         credentials=before.credentials if before else Credentials(database),
         catalogue=carts.catalogue,
+        showcase=Showcase(database, carts.catalogue, clock),
+        reviews=_reviews(settings, carts),
+        carriage=Carriage(carts, _home(settings)),
+        addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
         carts=carts,
         coupons=CartCoupons(carts),
         fees=CartFees(carts),
@@ -317,7 +348,34 @@ def _profile(settings: Settings) -> StoreProfile:
         order_received_url=store.order_received_url,
         dialect=settings.checkout.dialect,
         etags=settings.cart.etags,
+        description=store.description,
+        product_url=store.product_url,
+        address=_home(settings),
     )
+
+
+def _home(settings: Settings) -> Address:
+    """Where the store is, as it writes that itself."""
+    return Address(**settings.store.address.model_dump())
+
+
+def _reviews(settings: Settings, carts: CartService) -> Reviews:
+    chosen = settings.reviews
+    return Reviews(
+        database=carts.database,
+        catalogue=carts.catalogue,
+        clock=carts.clock,
+        enabled=chosen.enabled,
+        moderated=chosen.moderated,
+        buyers_only=chosen.buyers_only,
+    )
+
+
+def _address_providers(settings: Settings) -> tuple[AddressProvider, ...]:
+    chosen = settings.address_lookup
+    google = {"key": chosen.google_key, "url": chosen.google_url, "timeout": str(chosen.timeout)}
+    own = {"places": {"file": chosen.places_file}, "google": google}
+    return open_providers(chosen.providers, {**chosen.options, **own})
 
 
 def base_currency(store: StoreSettings) -> Currency:

@@ -143,6 +143,29 @@ def test_a_wrong_command_is_one_line(run, monkeypatch: pytest.MonkeyPatch) -> No
     assert "database.url is not set" in result.output
 
 
+def test_reviews_wait_and_are_shown(run, empty: str) -> None:  # type: ignore[no-untyped-def]
+    asyncio.run(
+        execute(
+            empty,
+            "INSERT INTO products (id, type, name, slug) VALUES (1, 'simple', 'Cup', 'cup')",
+            "INSERT INTO product_reviews (id, product_id, reviewer, email, review, rating,"
+            " verified, status, created_at) VALUES (7, 1, 'Bo', 'bo@example.com',"
+            " 'Holds tea.', 4, true, 'hold', now())",
+        )
+    )
+    waiting = run("reviews", "list").output
+    assert "Bo: Holds tea." in waiting
+    assert "bought it" in waiting
+    assert "bo@example.com" not in waiting
+    shown = run("reviews", "set", "approved", "7")
+    assert (shown.exit_code, shown.output) == (0, "1 of 1 are now approved.\n")
+    assert run("reviews", "list").output == ""
+    assert "Bo" in run("reviews", "list", "--status", "approved").output
+    unknown = run("reviews", "set", "spam", "7", "99")
+    assert unknown.exit_code == 1
+    assert "no review 99" in unknown.output
+
+
 def test_doctor_compares_a_storefront(run, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("CHECKSTAND_GATEWAYS__SANDBOX__ENABLED", "true")
     monkeypatch.setenv("CHECKSTAND_GATEWAYS__BACS__ENABLED", "true")
