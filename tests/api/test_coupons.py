@@ -374,3 +374,15 @@ async def test_statement_counts_with_coupons(storefront: Storefront, database: D
     assert sql_count(storefront.statements) <= 16, "\n".join(storefront.statements)
     assert sum("coupon_uses" in text for text in storefront.statements) == 2
     assert storefront.statements.count("COMMIT;") == 2
+
+
+async def test_an_update_of_the_checkout_applies_and_removes(storefront: Storefront) -> None:
+    await storefront.add()
+    applied = (await storefront.update(coupon_code="TEN", currency="EUR")).json()
+    assert [each["coupon"] for each in applied["coupons"]] == ["ten"]
+    refused = await storefront.update(coupon_code="nope", currency="USD")
+    assert (refused.status_code, refused.json()["code"]) == (400, "cocart_coupon_not_exist")
+    assert refused.json()["data"]["invalid_fields"] == ["coupon_code"]
+    assert (await storefront.state())["currency"]["code"] == "EUR"
+    removed = (await storefront.update(coupon_code="ten", coupon_action="remove")).json()
+    assert removed["coupons"] == []
