@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.http.cocart.v2 import figures
+from checkstand.http.cocart.v2.extras_schemas import ApplyCouponIn, CouponWithTotals
 from checkstand.http.cocart.v2.replies import as_cart, respond
-from checkstand.http.cocart.v2.schemas import ApplyCouponIn, CartOut, CouponWithTotals
+from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 

@@ -12,6 +12,12 @@ from starlette.responses import Response
 from checkstand.cart.fees import AddFee
 from checkstand.cart.view import CartView
 from checkstand.http.cocart.v2 import present
+from checkstand.http.cocart.v2.extras_schemas import (
+    AddFeeIn,
+    DestinationIn,
+    MiniCartOut,
+    ShippingMethodIn,
+)
 from checkstand.http.cocart.v2.replies import (
     as_cart,
     fields_wanted,
@@ -19,13 +25,7 @@ from checkstand.http.cocart.v2.replies import (
     respond,
     thumb_wanted,
 )
-from checkstand.http.cocart.v2.schemas import (
-    AddFeeIn,
-    CartOut,
-    DestinationIn,
-    MiniCartOut,
-    ShippingMethodIn,
-)
+from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 

@@ -19,11 +19,11 @@ MAX_ITEM_DATA = 16_384
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-class _In(BaseModel):
+class In(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -101,7 +101,7 @@ def whole(quantity: str) -> int:
     return int(number)
 
 
-class AddItemIn(_In):
+class AddItemIn(In):
     id: Identifier
     quantity: Quantity = "1"
     variation: Options = Field(default_factory=dict)
@@ -118,14 +118,14 @@ class AddItemIn(_In):
     return_item: bool = Field(False, description="Answer with the item instead of the cart.")
 
 
-class ListedItem(_In):
+class ListedItem(In):
     id: Identifier
     quantity: Quantity = "1"
     variation: Options = Field(default_factory=dict)
     item_data: FreeData = Field(default_factory=dict)
 
 
-class AddItemsIn(_In):
+class AddItemsIn(In):
     """Either `items`, or a grouped product's `id` with a `quantity` for each of its products."""
 
     items: list[ListedItem] | None = Field(None, max_length=100)
@@ -142,27 +142,27 @@ class AddItemsIn(_In):
     return_items: bool = Field(False, description="Answer with the items instead of the cart.")
 
 
-class UpdateItemIn(_In):
+class UpdateItemIn(In):
     quantity: Annotated[Scalar, Field(description="The new quantity; 0 takes the item out.")]
     return_status: bool = False
 
 
-class RestoreItemIn(_In):
+class RestoreItemIn(In):
     """A `quantity` makes it an update: older clients update with PUT (sdk-expectations 6)."""
 
     quantity: Scalar | None = None
     return_item: bool = False
 
 
-class RemoveItemIn(_In):
+class RemoveItemIn(In):
     return_status: bool = False
 
 
-class ClearIn(_In):
+class ClearIn(In):
     keep_removed_items: bool = False
 
 
-class CalculateIn(_In):
+class CalculateIn(In):
     return_totals: bool = False
 
 
@@ -173,17 +173,17 @@ class UpdateCartIn(BaseModel):
     namespace: str | None = Field(None, max_length=100)
 
 
-class CartCreated(_Out):
+class CartCreated(Out):
     message: str
     cart_key: str
 
 
-class QuantityStatus(_Out):
+class QuantityStatus(Out):
     message: str
     quantity: int
 
 
-class CurrencyOut(_Out):
+class CurrencyOut(Out):
     currency_code: str
     currency_symbol: str
     currency_symbol_pos: str
@@ -194,12 +194,12 @@ class CurrencyOut(_Out):
     currency_suffix: str
 
 
-class CustomerOut(_Out):
+class CustomerOut(Out):
     billing_address: dict[str, str]
     shipping_address: dict[str, str]
 
 
-class ItemQuantity(_Out):
+class ItemQuantity(Out):
     value: int
     min_purchase: int
     max_purchase: int = Field(description="-1: no limit.")
@@ -209,14 +209,14 @@ class ItemQuantity(_Out):
     editable: bool
 
 
-class ItemTotals(_Out):
+class ItemTotals(Out):
     subtotal: str
     subtotal_tax: str
     total: str
     tax: str
 
 
-class ItemMeta(_Out):
+class ItemMeta(Out):
     product_type: str
     sku: str
     dimensions: dict[str, str] | list[Any]
@@ -224,7 +224,7 @@ class ItemMeta(_Out):
     variation: dict[str, str] | list[Any]
 
 
-class _ItemBase(_Out):
+class _ItemBase(Out):
     item_key: str
     id: int
     name: str
@@ -249,7 +249,7 @@ class RemovedItemOut(_ItemBase):
     quantity: int
 
 
-class RateOut(_Out):
+class RateOut(Out):
     key: str
     method_id: str
     instance_id: int
@@ -262,7 +262,7 @@ class RateOut(_Out):
     meta_data: dict[str, str] | list[Any]
 
 
-class PackageOut(_Out):
+class PackageOut(Out):
     package_name: str
     rates: dict[str, RateOut] | list[Any]
     package_details: str
@@ -271,14 +271,14 @@ class PackageOut(_Out):
     formatted_destination: str
 
 
-class ShippingOut(_Out):
+class ShippingOut(Out):
     total_packages: int
     show_package_details: bool
     has_calculated_shipping: bool
     packages: dict[str, PackageOut] | list[Any]
 
 
-class TotalsOut(_Out):
+class TotalsOut(Out):
     subtotal: str
     subtotal_tax: str
     fee_total: str
@@ -291,7 +291,7 @@ class TotalsOut(_Out):
     total_tax: str
 
 
-class EngineTotals(_Out):
+class EngineTotals(Out):
     subtotal: str
     subtotal_tax: str
     shipping_total: str
@@ -309,12 +309,12 @@ class EngineTotals(_Out):
     total_tax: str
 
 
-class TaxOut(_Out):
+class TaxOut(Out):
     name: str
     price: str
 
 
-class FeeOut(_Out):
+class FeeOut(Out):
     """`fee` in minor units; `amount`, `total` and `tax` are numbers in major units."""
 
     name: str
@@ -326,7 +326,7 @@ class FeeOut(_Out):
     tax: float
 
 
-class CrossSellOut(_Out):
+class CrossSellOut(Out):
     id: int
     name: str
     title: str
@@ -344,83 +344,12 @@ class CrossSellOut(_Out):
     type: str
 
 
-class MiniItem(_Out):
-    item_key: str
-    id: int
-    name: str
-    price: str
-    quantity: int
-    variation: dict[str, str] | list[Any]
-    cart_item_data: dict[str, Any] | list[Any]
-    featured_image: str
-
-
-class MiniTotals(_Out):
-    subtotal: str
-    total: str
-
-
-class MiniCartOut(_Out):
-    cart_hash: str | None = None
-    cart_key: str = ""
-    currency: CurrencyOut = None  # type: ignore[assignment]
-    item_count: int = 0
-    items: list[MiniItem] = []
-    subtotal: str = "0"
-    totals: MiniTotals = None  # type: ignore[assignment]
-    notices: dict[str, list[str]] | list[Any] = []
-
-
-class AddFeeIn(_In):
-    name: str = Field("", max_length=200)
-    amount: Scalar | None = Field(
-        None, description="Major units of the base currency, ex tax; negative takes off."
-    )
-    taxable: bool = False
-    tax_class: str = Field("", max_length=100)
-
-
-class ShippingMethodIn(_In):
-    """`rate_id`, `method_key` and `key` are the same thing in different clients."""
-
-    rate_id: str | None = Field(None, max_length=200)
-    method_key: str | None = Field(None, max_length=200)
-    key: str | None = Field(None, max_length=200)
-    package_id: str | int | None = Field(None, description="Index, key, or instance of the rate.")
-
-
-class DestinationIn(_In):
-    country: str = Field("", max_length=200)
-    state: str = Field("", max_length=200)
-    postcode: str = Field("", max_length=200)
-    city: str = Field("", max_length=200)
-
-
-class CouponOut(_Out):
+class CouponOut(Out):
     coupon: str = Field(description="The code.")
     label: str
     discount_type: str
     saving: str = Field(description='Minor units with a minus sign, "-290".')
     saving_html: str = Field(description="As text, for display.")
-
-
-class CouponTotals(_Out):
-    discount: str = Field(description="Minor units, ex tax.")
-    discount_tax: str
-
-
-class CouponWithTotals(CouponOut):
-    totals: CouponTotals
-
-
-class ApplyCouponIn(_In):
-    """`coupon` is what official clients send, `code` what the specification names."""
-
-    code: str | None = Field(None, max_length=200)
-    coupon: str | None = Field(None, max_length=200)
-    email: str | None = Field(
-        None, max_length=320, description="Becomes the billing e-mail; some coupons ask for it."
-    )
 
 
 class CartOut(BaseModel):
