@@ -14,6 +14,7 @@ import checkstand
 from checkstand.http import describe, hooks, problems
 from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart import address
+from checkstand.http.cocart.accounts import my_account, signing
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
     carriage,
@@ -82,6 +83,8 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         address.router,
         payments.router,
         hooks.router,
+        my_account.router,
+        signing.router,
         pages.router,
         sandbox.router,
         admin_payments.router,

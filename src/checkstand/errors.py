@@ -151,6 +151,36 @@ class PermissionTooSmall(Refusal):
     text = "This consumer key may not do that; it needs another permission."
 
 
+class CredentialsRequired(Refusal):
+    code = "cocart_rest_not_authorized"
+    status = 401
+    text = "Send a user name and a password, in the body or as Basic credentials."
+
+
+class TokensNotOffered(Refusal):
+    code = "cocart_jwt_auth_bad_config"
+    status = 403
+    text = "This shop hands out no tokens; sign in with Basic credentials."
+
+
+class RefreshTokenMissing(Refusal):
+    code = "cocart_jwt_auth_missing_refresh_token"
+    status = 403
+    text = "Send the refresh token as `refresh_token`."
+
+
+class RefreshTokenRefused(Refusal):
+    code = "cocart_authentication_error"
+    status = 403
+    text = "The refresh token was not accepted; sign in again."
+
+
+class TokenRequired(Refusal):
+    code = "rest_forbidden"
+    status = 401
+    text = "Send a token: Authorization: Bearer …"
+
+
 class CartKeyRequired(Refusal):
     code = "cocart_rest_authentication_required"
     status = 401
@@ -715,9 +745,9 @@ class WrongVerb(Refusal):
     text = "This verb updates the checkout; it does not take payment data."
 
 
-class AccountsNotOffered(Refusal):
+class AccountNotCreated(Refusal):
     code = "cocart_account_creation_failed"
-    text = "This shop cannot create accounts yet; send the order without `create_account`."
+    text = "The account cannot be created; send the order without `create_account`."
 
 
 class GuestCheckoutOff(Refusal):
@@ -862,3 +892,154 @@ class AdministratorOnly(Refusal):
     code = "cocart_rest_cannot_manage"
     status = 403
     text = "Sign in as a shop manager or administrator to do this."
+
+
+# --- accounts -----------------------------------------------------------------------------------
+
+
+class MyAccountDenied(Refusal):
+    code = "cocart_access_my_account_denied"
+    status = 403
+    text = "Sign in to see your account."
+
+
+class MyOrdersDenied(Refusal):
+    code = "cocart_access_my_orders_denied"
+    status = 403
+    text = "Sign in to see your orders, or give the order's e-mail address as `email`."
+
+
+class NoOrdersYet(Refusal):
+    code = "cocart_account_no_orders"
+    status = 404
+    text = "There are no orders yet."
+
+
+class OrderDoesNotExist(Refusal):
+    """Missing, another's, or asked for with another e-mail address: nobody learns which."""
+
+    code = "cocart_order_does_not_exist"
+    status = 404
+    text = "There is no such order."
+
+
+class OrderCannotBeCancelled(Refusal):
+    code = "cocart_order_cannot_be_cancelled"
+    text = "This order cannot be cancelled any more."
+
+
+class AccountFieldRequired(Refusal):
+    code = "cocart_account_missing_required_field"
+    text = "A required field is empty."
+
+
+class AccountEmailInvalid(Refusal):
+    code = "cocart_account_provide_valid_email"
+    text = "That is not an e-mail address; it should look like name@example.com."
+
+
+class AccountEmailTaken(Refusal):
+    code = "cocart_account_email_already_registered"
+    status = 403
+    text = "Another account has this e-mail address."
+
+
+class DisplayNameIsEmail(Refusal):
+    code = "cocart_cannot_set_email_as_display_name"
+    status = 403
+    text = "The display name is shown to others; it cannot be an e-mail address."
+
+
+class NewPasswordRequired(Refusal):
+    code = "cocart_account_fill_all_password_fields"
+    text = "Send the new password twice, as `password_1` and `password_2`."
+
+
+class CurrentPasswordRequired(Refusal):
+    code = "cocart_account_enter_current_password"
+    text = "Send the current password as `password_current`."
+
+
+class PasswordToRepeat(Refusal):
+    code = "cocart_account_reenter_password"
+    text = "Send the new password once more as `password_2`."
+
+
+class PasswordsDiffer(Refusal):
+    code = "cocart_account_new_passwords_do_not_match"
+    text = "The two new passwords are not the same."
+
+
+class CurrentPasswordWrong(Refusal):
+    code = "cocart_account_incorrect_current_password"
+    text = "That is not the current password."
+
+
+class PasswordTooWeak(Refusal):
+    code = "cocart_account_weak_password"
+    text = "The password is too weak."
+
+
+class KeyInvalidOrExpired(Refusal):
+    code = "cocart_invalid_or_expired_key"
+    text = "This link is not valid any more; ask for another one."
+
+
+class MailNotOffered(Refusal):
+    code = "cocart_mail_not_offered"
+    text = "This shop sends no e-mail, which this needs."
+
+
+class NoAddressGiven(Refusal):
+    code = "cocart_no_address_data"
+    text = "Send `billing_address` or `shipping_address`."
+
+
+class AccountAddressInvalid(Refusal):
+    code = "cocart_invalid_address_fields"
+    text = "The address needs a correction."
+
+
+class RegistrationClosed(Refusal):
+    code = "cocart_registration_error_failed_creation"
+    text = "This shop does not take registrations."
+
+
+class UsernameReserved(Refusal):
+    code = "cocart_registration_error_reserved_username"
+    text = "This user name is reserved; choose another one."
+
+
+class RegistrationPasswordWeak(Refusal):
+    code = "cocart_registration_error_weak_password"
+    text = "The password is too weak."
+
+
+class RegistrationEmailInvalid(Refusal):
+    code = "cocart_registration_invalid_email"
+    status = 404
+    text = "That is not an e-mail address; it should look like name@example.com."
+
+
+class UsernameInvalid(Refusal):
+    code = "cocart_registration_error_invalid_username"
+    status = 404
+    text = "A user name has 1 to 60 letters, digits and . _ - and at least one letter."
+
+
+class RegistrationPasswordMissing(Refusal):
+    code = "registration-error-missing-password"
+    status = 404
+    text = "Send a password as `requested_password`."
+
+
+class RegistrationEmailTaken(Refusal):
+    code = "cocart_registration_error_email_exists"
+    status = 405
+    text = "There is an account with this e-mail address; sign in, or reset its password."
+
+
+class UsernameTaken(Refusal):
+    code = "cocart_registration_error_username_exists"
+    status = 405
+    text = "There is an account with this user name; choose another one."

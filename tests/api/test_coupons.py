@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from tests.makers import (
     SHIRT,
     V2,
     Storefront,
+    administrator,
     coupon,
     execute,
     product,
@@ -386,3 +388,15 @@ async def test_an_update_of_the_checkout_applies_and_removes(storefront: Storefr
     assert (await storefront.state())["currency"]["code"] == "EUR"
     removed = (await storefront.update(coupon_code="ten", coupon_action="remove")).json()
     assert removed["coupons"] == []
+
+
+async def test_a_guest_who_signs_in_keeps_the_coupon(storefront: Storefront) -> None:
+    await administrator(storefront.shop, "correct horse battery")
+    await storefront.add(SHIRT, 2)
+    guest = (await apply(storefront, "ten")).json()
+    basic = b64encode(b"admin:correct horse battery").decode()
+    headers = {"Authorization": f"Basic {basic}"}
+    own = (await storefront.call("GET", f"{V2}/cart", headers=headers)).json()
+    assert own["cart_key"] != guest["cart_key"]
+    assert own["coupons"] == guest["coupons"]
+    assert own["totals"] == guest["totals"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from checkstand.access.principal import Caller
 from checkstand.cart import verbs
-from checkstand.cart.model import Cart
+from checkstand.cart.model import MOST_COUPONS, Cart
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, Notices, Scene, view
 from checkstand.errors import (
@@ -26,9 +26,6 @@ from checkstand.pricing.shop import ShopRules
 from checkstand.promotions.model import clean_code
 from checkstand.promotions.rules import Reason, Rejected
 from checkstand.storage.idempotency import Ticket
-
-MOST_COUPONS = 20
-"""On one cart."""
 
 
 def apply(cart: Cart, code: str, scene: Scene, shop: ShopRules) -> tuple[Cart, Notices]:
@@ -129,6 +126,7 @@ class CartCoupons:
         """The cart with the coupons that hold, for who orders with `email`; what does not hold any
         more is said. Nothing is stored: reading never writes (DECISIONS 20)."""
         shop = self._enabled()
+        await self.carts.adopt(caller)
         seen = await self.carts.stored(caller)
         if seen is None:
             return await self.carts.read(caller)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from checkstand.access.principal import Caller
-from checkstand.cart.model import Cart, CartFee
+from checkstand.cart.model import MOST_FEES, Cart, CartFee
 from checkstand.cart.service import CartService
 from checkstand.cart.view import LARGEST_TOTAL, CartView, Notices, Scene
 from checkstand.errors import (
@@ -21,8 +21,6 @@ from checkstand.errors import (
 from checkstand.kit.money import Currency, Money
 from checkstand.storage.idempotency import Ticket
 
-MOST_FEES = 20
-"""On one cart."""
 _ALWAYS_THERE = frozenset({"", "reduced-rate", "zero-rate"})
 
 

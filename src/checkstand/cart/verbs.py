@@ -217,8 +217,7 @@ def restore(cart: Cart, key: str, scene: Scene, max_lines: int) -> Cart:
 
 
 def with_contact(cart: Cart, contact: Mapping[str, str]) -> Cart:
-    """The cart with an `email` or a `phone` for the billing address; what is not well-formed is
-    left out."""
+    """With the `email` and `phone` of `contact` in the billing address, as far as well-formed."""
     for part, value in contact.items():
         alone = addresses.normalised(addresses.Address().merged({part: value}))
         if not addresses.malformed(alone, "billing_address"):

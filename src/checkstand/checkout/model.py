@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from checkstand.accounts.enrolling import Enrolment
 from checkstand.orders.model import Order, OrderStatus
 
 
@@ -31,7 +32,8 @@ class ProcessCommand:
     update: UpdateCommand = UpdateCommand()
     use_different_billing: bool = True
     payment: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    create_account: bool = False
+    enrolment: Enrolment | None = None
+    """The account that is to be made for a guest, and to own the order."""
     customer_note: str = ""
     expected_total: str | None = None
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from checkstand.access.principal import Caller
+from checkstand.accounts import enrolling
 from checkstand.cart import coupons
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
@@ -92,6 +93,7 @@ class Process:
         `wait_seconds`, without a connection. A decline is a Placement too."""
         card_data.refuse([command.payment, command.update.payment_method, command.customer_note])
         key = caller.own_cart_key
+        await self.carts.adopt(caller, shows=False)
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         payment = await paying.with_saved(self.carts.database, caller, command.payment)
         command = replace(command, payment=payment)
@@ -268,6 +270,7 @@ class Process:
             method_title=description.title,
             note=command.customer_note,
         )
+        order = await enrolling.owned(connection, order, cart.order_id, command.enrolment)
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)

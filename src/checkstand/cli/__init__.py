@@ -18,6 +18,7 @@ _COMMANDS = (
     "doctor",
     "db",
     "keys",
+    "accounts",
     "catalog",
     "reviews",
     "tax",

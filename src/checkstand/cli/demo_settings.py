@@ -7,8 +7,9 @@ from importlib.resources import files
 from checkstand.settings import Settings, load
 
 
-def demo_settings(database_url: str, base_url: str) -> Settings:
-    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere."""
+def demo_settings(database_url: str, base_url: str, jwt_secret: str = "") -> Settings:
+    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere. Its
+    mail goes to the console."""
     settings = load(
         server={"base_url": base_url},
         store={
@@ -58,6 +59,8 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
             "providers": ["places"],
             "places_file": str(files("checkstand.ui.demo") / "places.csv"),
         },
+        jwt={"secret": jwt_secret},
+        mail={"backend": "console"},
         gateways={
             "sandbox": {"enabled": True},
             "bacs": {"enabled": True},

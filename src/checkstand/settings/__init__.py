@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.accounts import AccountSettings, JwtSettings, MailSettings
 from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
     AddressLookupSettings,
@@ -69,6 +70,9 @@ class Settings(BaseSettings):
     coupons: CouponSettings = CouponSettings()
     reviews: ReviewSettings = ReviewSettings()
     address_lookup: AddressLookupSettings = AddressLookupSettings()
+    accounts: AccountSettings = AccountSettings()
+    jwt: JwtSettings = JwtSettings()
+    mail: MailSettings = MailSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     payments: PaymentSettings = PaymentSettings()
@@ -165,7 +169,9 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    secret = any(word in key for word in ("url", "secret", "key", "token", "gateways.more"))
+    secret = any(
+        word in key for word in ("url", "secret", "key", "token", "password", "gateways.more")
+    )
     if secret or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)

@@ -366,6 +366,9 @@ class CartSettings(Section):
         False, description="Whether consumer keys that may write add fees and set prices."
     )
     etags: bool = Field(False, description="Whether cart reads carry an ETag and answer 304.")
+    merge: Literal["sum", "max", "guest", "customer"] = Field(
+        "sum", description="What becomes of a guest's cart when its shopper signs in."
+    )
 
 
 class CouponSettings(Section):

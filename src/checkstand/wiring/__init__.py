@@ -12,10 +12,14 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from checkstand.access.credentials import Credentials
+from checkstand.access.sessions import Sessions
+from checkstand.accounts.my_account import MyAccount
+from checkstand.accounts.registration import Registration
 from checkstand.cart.carriage import Carriage
 from checkstand.cart.coupons import CartCoupons
 from checkstand.cart.delivery import CartDelivery
 from checkstand.cart.fees import CartFees
+from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
 from checkstand.catalog import upkeep
@@ -37,6 +41,8 @@ from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
+from checkstand.mail.post import Carrier, Post
+from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.service import Payments
@@ -47,6 +53,7 @@ from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
+from checkstand.wiring.accounts import People, carrier_of, people_of
 from checkstand.wiring.gateways import gateways_of, retired
 
 _log = logging.getLogger(__name__)
@@ -101,6 +108,13 @@ class Shop:
     checkout: Checkout
     orders: Orders
     payments: Payments
+    sessions: Sessions
+    registration: Registration
+    my_account: MyAccount
+    history: History
+    post: Post
+    forget_people: Callable[[], None]
+    """Drops who this process knows: a key or an account has changed."""
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
@@ -113,15 +127,17 @@ async def open_shop(
     clock: Clock | None = None,
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
+    carrier: Carrier | None = None,
     reread: Callable[[], Settings] | None = None,
     on_reload: Callable[[Shop], None] | None = None,
     work: bool | None = None,
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock` and `gateways` (added to those of the settings) come in here for tests. `reread` gives
-    the settings anew when a reload is announced, `on_reload` gets the shop built of them. `work`:
-    whether the worker runs in this process; None as the settings say.
+    `clock`, `gateways` (added to those of the settings) and the mail's `carrier` (instead of the
+    settings') come in here for tests. `reread` gives the settings anew when a reload
+    is announced, `on_reload` gets the shop built of them. `work`: whether the worker runs in this
+    process; None as the settings say.
     """
     url = settings.database.url
     if not url:
@@ -133,7 +149,9 @@ async def open_shop(
     database = await Database.open(url, pool_options(settings), on_query)
     addresses.warm_up()
     try:
-        shop = build(settings, database, clock or SystemClock(), gateways or {})
+        post = Post(carrier or carrier_of(settings))
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, post=post)
+        await shop.credentials.passwords.warm_up()
         reload = _Reload(shop, gateways or {}, reread, on_reload, work)
         forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
         listening = asyncio.create_task(
@@ -146,6 +164,7 @@ async def open_shop(
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await reload.stop()
+            await post.close()
     finally:
         await database.close()
 
@@ -191,7 +210,7 @@ class _Reload:
         self.shop.catalogue.forget()
 
     def forget_keys(self) -> None:
-        self.shop.credentials.forget()
+        self.shop.forget_people()
 
     def __call__(self) -> None:
         if self._reread is None or self._on_reload is None:
@@ -241,8 +260,12 @@ def build(
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
     before: Shop | None = None,
+    *,
+    post: Post | None = None,
 ) -> Shop:
-    """The parts of a shop, put together. `before`: the shop that it takes the place of."""
+    """The parts of a shop, put together. `before`: the shop that it takes the place of, whose post
+    it keeps; `post`: instead of the settings'."""
+    post = post or (before.post if before else Post(carrier_of(settings)))
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
     payments = Payments(
@@ -256,6 +279,15 @@ def build(
         action_for=timedelta(minutes=settings.payments.action_minutes),
     )
     carts = _carts(settings, database, clock, rules, charging, before)
+    people = people_of(
+        settings,
+        profile.base_url,
+        database,
+        clock,
+        rules.sell_to,
+        post,
+        before.credentials if before else Credentials(database),
+    )
     back_office = BackOffice(charging)
     webhooks = Inbound(database, payments, clock)
     if before is not None:
@@ -264,7 +296,7 @@ def build(
         profile=profile,
         rules=rules,
         database=database,
-        credentials=before.credentials if before else Credentials(database),
+        credentials=people.credentials,
         catalogue=carts.catalogue,
         showcase=Showcase(database, carts.catalogue, clock),
         reviews=_reviews(settings, carts),
@@ -274,12 +306,18 @@ def build(
         coupons=CartCoupons(carts),
         fees=CartFees(carts),
         delivery=CartDelivery(carts),
-        checkout=_checkout(settings, carts, charging, profile),
+        checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, webhooks.arrived),
+        sessions=people.sessions,
+        registration=people.registration,
+        my_account=people.my_account,
+        history=people.history,
+        post=post,
+        forget_people=people.forget,
     )
 
 
@@ -303,6 +341,7 @@ def _carts(
             customer_life=timedelta(hours=settings.cart.customer_hours),
             max_lines=settings.cart.max_items,
             turn_timeout=settings.checkout.wait_seconds,
+            merge=MergePolicy(settings.cart.merge),
         ),
         call_off=charging.call_off_cart,
         trusted_keys=settings.cart.trusted_keys,
@@ -310,7 +349,11 @@ def _carts(
 
 
 def _checkout(
-    settings: Settings, carts: CartService, charging: Charging, profile: StoreProfile
+    settings: Settings,
+    carts: CartService,
+    charging: Charging,
+    profile: StoreProfile,
+    people: People,
 ) -> Checkout:
     chosen = settings.checkout
     return Checkout(
@@ -335,6 +378,7 @@ def _checkout(
         keys_required=chosen.access == "keys",
         guest_checkout=chosen.guest_checkout,
         strict_phone=chosen.strict_phone,
+        enrolling=people.enrolling,
     )
 
 

@@ -53,6 +53,29 @@ def test_keys_from_the_making_to_the_end(run, empty: str) -> None:  # type: igno
     assert "no active key" in again.output
 
 
+def test_accounts(run, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    asyncio.run(execute(empty, "TRUNCATE accounts CASCADE"))
+
+    def create(password: str, *words: str) -> Result:
+        return CliRunner().invoke(main, ["accounts", "create", *words], input=f"{password}\n")
+
+    words = ("--username", "olga", "--email", "olga@shop.example", "--role", "administrator")
+    weak = create("password", *words)
+    assert weak.exit_code == 1
+    assert "everybody tries" in weak.output
+    made = create("Quarry-Row-8", *words)
+    assert made.exit_code == 0, made.output
+    assert "Quarry" not in made.output
+    assert create("Quarry-Row-8", *words).exit_code == 1
+    assert create("Quarry-Row-8", "--username", "1", "--email", "a@b.example").exit_code == 2
+    assert create("Quarry-Row-8", "--username", "tom", "--email", "tom").exit_code == 2
+    assert "administrator" in run("accounts", "list").output
+    assert run("accounts", "role", "olga@shop.example", "customer").exit_code == 0
+    assert "administrator" not in run("accounts", "list").output
+    assert run("accounts", "sign-out", "olga").exit_code == 0
+    assert run("accounts", "sign-out", "nobody").exit_code == 1
+
+
 async def dump(url: str) -> str:
     import asyncpg
 
