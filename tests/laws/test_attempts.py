@@ -279,7 +279,8 @@ async def test_a_prepared_payment_is_called_off_although_the_worker_died(
     with pytest.raises(asyncio.CancelledError):
         await dying
     gateway.void = right  # type: ignore[method-assign]
-    await expired(database)
+    async with database.acquire() as connection:
+        await connection.execute("UPDATE payment_contexts SET ending_until = now()")
     assert await shopper.shop.worker.end_contexts() == 1
     assert len(gateway.voided) == 1
     assert await shopper.shop.worker.end_contexts() == 0

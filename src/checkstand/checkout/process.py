@@ -35,6 +35,7 @@ from checkstand.errors import (
     EmptyCart,
     InsufficientStock,
     ParameterInvalid,
+    PaymentContextStale,
     PaymentPending,
     Refusal,
     TotalsChanged,
@@ -104,6 +105,10 @@ class Process:
                     opened = await self._open(key, command, ticket)
                 except _CouponsSpent as spent:
                     raise await self._without(key, spent.spent) from None
+                except PaymentContextStale as stale:
+                    now = self.carts.clock.now()
+                    await paying.end_soon(self.carts.database, stale, now)
+                    raise
                 match opened:
                     case Busy():
                         if time.monotonic() > give_up:
