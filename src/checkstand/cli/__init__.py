@@ -22,6 +22,7 @@ _COMMANDS = (
     "catalog",
     "reviews",
     "tax",
+    "coupons",
     "payments",
     "reload",
     "openapi",

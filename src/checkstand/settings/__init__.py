@@ -30,6 +30,7 @@ from checkstand.settings.sections import (
     AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
+    CouponSettings,
     DatabaseSettings,
     LogSettings,
     MethodSettings,
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    coupons: CouponSettings = CouponSettings()
     reviews: ReviewSettings = ReviewSettings()
     address_lookup: AddressLookupSettings = AddressLookupSettings()
     accounts: AccountSettings = AccountSettings()
