@@ -13,14 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import answers, importing, memory, paths, profiling, report, statements
+from bench import answers, guarding, importing, memory, paths, profiling, report, statements
 from bench.paths import Measured, measured_paths
 from bench.report import Findings
 from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "memory", "import")
+_PARTS = (*paths.NAMES, "guards", "memory", "import")
 _PROFILE_SECONDS = 8
 
 
@@ -76,6 +76,9 @@ def _measure(
                 _say(f"{path.name}: shop and floor in turns")
                 found.comparisons[path.name] = compare(path, stage, shop, floor, turns)
                 found.paths = [*found.paths, path]
+    if "guards" in parts:
+        _say("guards: GET checkout with and without key and limits")
+        found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
     if "memory" in parts:
         requests = 1_000 if found.quick else 20_000
         _say(f"memory: 2 x {requests:,} mixed requests")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import orjson
 
-from bench import importing, load, memory
+from bench import guarding, importing, load, memory
+from bench.guarding import Guards
 from bench.importing import Imported
 from bench.memory import Footprint
 from bench.paths import Measured
@@ -31,6 +32,7 @@ class Findings:
     paths: Sequence[Measured] = ()
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    guards: Guards | None = None
     footprint: Footprint | None = None
     imported: Imported | None = None
 
@@ -40,7 +42,11 @@ def show(found: Findings) -> None:
     if found.comparisons:
         _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
-    rows = [*_memory_rows(found.footprint), *_import_rows(found.imported)]
+    rows = [
+        *_guard_rows(found.guards),
+        *_memory_rows(found.footprint),
+        *_import_rows(found.imported),
+    ]
     if rows:
         _table(("what", "measured", "budget", "ok?"), rows)
     for path in found.paths:
@@ -106,6 +112,13 @@ def _detail_row(path: Measured, found: Findings) -> tuple[str, ...]:
     return (path.name, *times, *cpu)
 
 
+def _guard_rows(seen: Guards | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    measured = f"{seen.share:.0%} ({seen.bare_us:.0f} us without, {seen.guarded_us:.0f} us with)"
+    return [("key and limits of GET checkout", measured, f"<= {guarding.BUDGET:.0%}", _ok(seen.ok))]
+
+
 def _memory_rows(seen: Footprint | None) -> list[tuple[str, ...]]:
     if seen is None:
         return []
@@ -146,6 +159,7 @@ def keep(found: Findings) -> Path:
         "quick": found.quick,
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
+        "guards": asdict(found.guards) if found.guards else None,
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,10 +16,14 @@ from checkstand.http import describe, problems
 from checkstand.http.cocart.preview import checkout
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
+from checkstand.http.peers import Peers
+from checkstand.http.transport import Cors, Transport
 from checkstand.settings import Settings, load
 from checkstand.ui import pages
 from checkstand.wiring import open_shop
 
+_LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+_LOCAL_URL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -51,8 +56,22 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     # router costs more than the trip to the database.
     for router in (checkout.router, cart.router, items.router, pages.router):
         app.router.routes.extend(router.routes)
-    app.add_middleware(Edge, max_body=settings.server.max_body)
+    app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app
+
+
+def transport_of(settings: Settings) -> Transport:
+    """How requests may come. A shop that only this machine reaches lets its pages call it."""
+    security = settings.security
+    here = _LOCAL.fullmatch(settings.server.host) and (
+        not settings.server.base_url or _LOCAL_URL.match(settings.server.base_url)
+    )
+    return Transport(
+        peers=Peers(security.trusted_proxies, security.client_header),
+        require_https=security.require_https,
+        hsts_seconds=security.hsts_seconds,
+        cors=Cors(frozenset(security.cors_origins), local=bool(here)),
+    )
 
 
 def from_environment() -> FastAPI:

@@ -130,6 +130,23 @@ class ServiceUnavailable(Refusal):
     text = "The shop cannot reach its database right now. Nothing was changed; please try again."
 
 
+class RateLimited(Refusal):
+    code = "rate_limit_exceeded"
+    status = 429
+    text = "Too many requests; wait a moment."
+
+
+class HttpsRequired(Refusal):
+    """Also raised for a proxy of the shop's own that does not say how the client came."""
+
+    code = "cocart_https_required"
+    status = 403
+    text = (
+        "Use HTTPS. If you did: the shop's proxy must send X-Forwarded-Proto, and its address "
+        "belongs into security.trusted_proxies."
+    )
+
+
 # --- who is calling -----------------------------------------------------------------------------
 
 

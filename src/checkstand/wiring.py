@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
@@ -28,6 +29,7 @@ from checkstand.payments.gateways import offline
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
+from checkstand.shield.limits import Hook, RateLimits
 from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
@@ -67,6 +69,8 @@ class Shop:
     checkout: Checkout
     orders: Orders
     payments: Payments
+    limits: RateLimits | None
+    """None when requests are not limited."""
 
 
 @asynccontextmanager
@@ -76,10 +80,12 @@ async def open_shop(
     clock: Clock | None = None,
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
+    rate_hooks: Sequence[Hook] = (),
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock` and `gateways` (added to those of the settings) come in here for tests.
+    `clock`, `gateways` and `rate_hooks` (added to those of the settings and of installed packages)
+    come in here for tests.
     """
     url = settings.database.url
     if not url:
@@ -91,7 +97,7 @@ async def open_shop(
     database = await Database.open(url, pool_options(settings), on_query)
     addresses.warm_up()
     try:
-        shop = build(settings, database, clock or SystemClock(), gateways or {})
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, rate_hooks)
         forget = {"catalog": shop.catalogue.forget, "keys": shop.credentials.forget}
         background = [
             asyncio.create_task(changes.listen(settings.database.direct_url, forget)),
@@ -105,6 +111,8 @@ async def open_shop(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            if shop.limits is not None:
+                await shop.limits.close()
     finally:
         await database.close()
 
@@ -133,7 +141,11 @@ def pool_options(settings: Settings) -> PoolOptions:
 
 
 def build(
-    settings: Settings, database: Database, clock: Clock, more_gateways: Mapping[str, Gateway]
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    more_gateways: Mapping[str, Gateway],
+    rate_hooks: Sequence[Hook] = (),
 ) -> Shop:
     """The parts of a shop, put together."""
     rules = shop_rules(settings)
@@ -178,6 +190,7 @@ def build(
         ),
         orders=Orders(database),
         payments=payments,
+        limits=guarding.rate_limits(settings, rate_hooks),
     )
 
 

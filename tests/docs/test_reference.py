@@ -149,7 +149,7 @@ def test_settings_examples_load(
 
 # --- errors ---------------------------------------------------------------------------------------
 
-A_CODE = re.compile(r"(?:cocart|rest)_[a-z_]*[a-z]")
+A_CODE = re.compile(r"(?:cocart|rest)_[a-z_]*[a-z]|rate_limit_exceeded")
 SIDES = ("billing", "shipping")
 
 

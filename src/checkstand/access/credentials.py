@@ -83,6 +83,11 @@ class Credentials:
         self._remember(digest, stored.account, generation)
         return stored.account
 
+    def recalled(self, login: str, password: str) -> Account | None:
+        """Who signed in with these a moment ago."""
+        known = self._recall(crypto.sha256(f"account\n{login}\n{password}"))
+        return known if isinstance(known, Account) else None
+
     def forget(self) -> None:
         """Drops everything remembered: a key or an account has changed."""
         self._generation += 1

@@ -20,11 +20,12 @@ _MEANING = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used with another body.",
+    429: "Too many requests, or too many declined payments; see Retry-After.",
     500: "A fault of ours.",
     503: "The database cannot be reached; nothing was changed.",
 }
-READING = (400, 401, 403, 415, 500, 503)
-WRITING = (400, 401, 403, 409, 413, 415, 422, 500, 503)
+READING = (400, 401, 403, 415, 429, 500, 503)
+WRITING = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503)
 
 
 class ErrorData(BaseModel):

@@ -23,7 +23,9 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
+from checkstand.http.admission import admit, sign_in
 from checkstand.http.answers import cut_down, dump
+from checkstand.shield.limits import Operation
 from checkstand.storage.idempotency import Ticket
 from checkstand.wiring import Shop
 
@@ -105,11 +107,17 @@ def shop_of(request: Request) -> Shop:
     return shop
 
 
-async def visit(request: Request) -> tuple[Caller, Shop]:
-    """Who is calling, and the shop. Not a FastAPI dependency: resolving two of those costs as much
-    as the whole answer to a read."""
+async def visit(
+    request: Request, operation: Operation | None = Operation.OTHER
+) -> tuple[Caller, Shop]:
+    """Who is calling, and the shop; the request is counted as this operation, with None the route
+    does that itself by `admit`. Not a FastAPI dependency: resolving two of those costs as much as
+    the whole answer to a read."""
     shop = shop_of(request)
-    return await _caller(request, shop), shop
+    caller = await _caller(request, shop)
+    if operation is not None:
+        await admit(request, shop, caller, operation)
+    return caller, shop
 
 
 async def _caller(request: Request, shop: Shop) -> Caller:
@@ -128,7 +136,7 @@ async def _caller(request: Request, shop: Shop) -> Caller:
         if user.startswith("ck_"):
             key = await shop.credentials.consumer_key(user, password)
         else:
-            account = await shop.credentials.account(user, password)
+            account = await sign_in(request, shop, user, password)
     return Caller(
         cart_key=_cart_key(request),
         key=key,

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.guarding import RateLimitSettings, SecuritySettings
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
@@ -32,7 +33,6 @@ from checkstand.settings.sections import (
     LogSettings,
     MethodSettings,
     ProviderSettings,
-    RateLimitSettings,
     Section,
     ServerSettings,
     ShippingSettings,
@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     cart: CartSettings = CartSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
+    security: SecuritySettings = SecuritySettings()
     provider: ProviderSettings = ProviderSettings()
     log: LogSettings = LogSettings()
 

@@ -343,10 +343,6 @@ class GatewaySettings(Section):
     cod: CashOnDeliverySettings = CashOnDeliverySettings()
 
 
-class RateLimitSettings(Section):
-    enabled: bool = Field(True, description="Accepted; limits are not part of this version yet.")
-
-
 class ProviderSettings(Section):
     timeout: float = Field(
         30, gt=0, le=300, description="Seconds that a payment provider gets to answer."

@@ -12,9 +12,11 @@ from starlette.responses import Response
 from checkstand.access.principal import Caller
 from checkstand.customers import addresses
 from checkstand.errors import Refusal
+from checkstand.http.admission import admit
 from checkstand.http.cocart.preview.present import total_rows
 from checkstand.http.display import currency_format, display_date
 from checkstand.http.requests import shop_of
+from checkstand.shield.limits import Operation
 
 router = APIRouter(include_in_schema=False)
 _templates = Environment(
@@ -42,6 +44,7 @@ async def order_received(
     shop = shop_of(request)
     profile = shop.profile
     try:
+        await admit(request, shop, Caller(), Operation.OTHER)
         order = await shop.orders.received(Caller(), order_id, key)
     except Refusal as refusal:
         return _page("refused.html", refusal.status, profile=profile, text=refusal.message)

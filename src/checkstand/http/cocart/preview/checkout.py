@@ -17,6 +17,7 @@ from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.customers.addresses import Address
 from checkstand.errors import ParameterInvalid, ParameterMissing, WrongVerb
+from checkstand.http.admission import admit
 from checkstand.http.answers import answer, remembered
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
@@ -34,6 +35,7 @@ from checkstand.http.cocart.preview.schemas import (
 )
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
+from checkstand.shield.limits import Operation
 from checkstand.wiring import Shop
 
 router = APIRouter(prefix="/wp-json/cocart/preview", **JSON_ROUTES)
@@ -50,7 +52,7 @@ async def read_checkout(
     request: Request,
 ) -> Response:
     """The checkout as it stands."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, Operation.CHECKOUT_READ)
     seen = await shop.checkout.state(caller)
 
     def make() -> dict[str, Any]:
@@ -67,7 +69,7 @@ async def patch_checkout(
     body: UpdateIn | None = None,
 ) -> Response:
     """Updates the checkout, in both dialects."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     return await _update(request, caller, shop, body or UpdateIn(), spoken)
 
@@ -83,7 +85,7 @@ async def post_checkout(
     request: Request,
     body: ProcessIn | None = None,
 ) -> Response:
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.REFERENCE else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -100,7 +102,7 @@ async def put_checkout(
     request: Request,
     body: ProcessIn | None = None,
 ) -> Response:
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.TUTORIAL else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -114,7 +116,7 @@ async def put_checkout(
 )
 async def read_payment_methods(request: Request) -> Response:
     """The methods that this cart can be paid with, by id."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, _listing(request))
     return answer(request, present.methods(await shop.checkout.payment_methods(caller)))
 
 
@@ -171,6 +173,7 @@ def _dialect(caller: Caller, shop: Shop, request: Request) -> Dialect:
 async def _update(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
+    await admit(request, shop, caller, Operation.CHECKOUT_UPDATE)
     _refuse_payment(body, dialect)
 
     def render(seen: CartView) -> dict[str, Any]:
@@ -189,6 +192,7 @@ async def _process(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
     assert isinstance(body, ProcessIn)
+    await admit(request, shop, caller, Operation.CHECKOUT_PROCESS)
 
     def render(placement: Placement) -> dict[str, Any]:
         return present.processed(placement, shop.profile)
@@ -203,6 +207,12 @@ async def _process(
         expected_total=body.expected_total,
     )
     return answer(request, render(await shop.checkout.process(caller, command, once)))
+
+
+def _listing(request: Request) -> Operation:
+    """Listing payment methods with debug information is dear, whoever asks for it."""
+    asked = request.query_params.get("debug", "").lower()
+    return Operation.PAYMENT_METHODS_DEBUG if asked in ("true", "1") else Operation.PAYMENT_METHODS
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:
