@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, problems
+from checkstand.http import admin, describe, problems
 from checkstand.http.cocart.preview import checkout
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.edge import Edge
@@ -54,7 +54,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    for router in (checkout.router, cart.router, items.router, pages.router):
+    for router in (checkout.router, cart.router, items.router, pages.router, *admin.routers):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app

@@ -156,6 +156,34 @@ class AuthenticationFailed(Refusal):
     text = "The credentials were not accepted."
 
 
+class KeyNotAccepted(AuthenticationFailed):
+    """A key that is right and may not be used here or now. `reason`: expired, origin, network,
+    secret or revoked; for the operator's counts, not for the wire."""
+
+    def __init__(self, message: str, *, reason: str, key_id: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.key_id = key_id
+
+
+class SignInFirst(Refusal):
+    code = "cocart_unauthorized"
+    status = 401
+    text = "Sign in first."
+
+
+class NotForYou(Refusal):
+    code = "cocart_forbidden"
+    status = 403
+    text = "You are not allowed to do this."
+
+
+class NoSuchKey(Refusal):
+    code = "cocart_consumer_key_not_found"
+    status = 404
+    text = "There is no active consumer key with this number."
+
+
 class TokenRefused(Refusal):
     code = "cocart_authentication_error"
     status = 403

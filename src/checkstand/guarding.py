@@ -1,17 +1,135 @@
-"""What guards a shop, put together for wiring: limits, shield, and hooks of installed packages."""
+"""What guards a shop, put together for wiring: limits, keys, the audit log, and hooks of installed
+packages."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import entry_points
 
-from checkstand.errors import ConfigurationError
+from checkstand import audit
+from checkstand.access.keys import Keys
+from checkstand.access.oversight import Oversight
+from checkstand.access.usage import KeyUsage
+from checkstand.audit import service as audit_log
+from checkstand.audit import store as audit_store
+from checkstand.audit.journal import Journal
+from checkstand.errors import CheckstandError, ConfigurationError
+from checkstand.kit.clock import Clock
 from checkstand.settings import Settings
 from checkstand.shield.counting import Counter, InProcess, shared_store
 from checkstand.shield.limits import Hook, Operation, RateLimits, checked_hooks
+from checkstand.storage.database import Database
 
+_log = logging.getLogger(__name__)
 RATE_HOOKS = "checkstand.rate_limits"
 """The entry point group of functions that change limits."""
+_WRITE_EVERY = 1.0
+_USAGE_EVERY = 10
+_SWEEP_EVERY = 3600
+_SIGN_IN_NOTED = 900.0
+_MOST_SIGN_INS = 10_000
+
+
+@dataclass
+class Guards:
+    """`limits` is None when requests are not limited. `audit_days`: how long entries are kept; 0
+    for ever."""
+
+    database: Database
+    clock: Clock
+    limits: RateLimits | None
+    journal: Journal
+    usage: KeyUsage
+    keys: Keys
+    oversight: Oversight
+    audit_days: int
+    _signed_in: OrderedDict[tuple[int, str], float] = field(default_factory=OrderedDict)
+
+    def first_sign_in(self, account_id: int, address: str) -> bool:
+        """Whether this account was not seen from there for a quarter of an hour."""
+        place, now = (account_id, address), time.monotonic()
+        before = self._signed_in.get(place)
+        if before is not None and now - before < _SIGN_IN_NOTED:
+            return False
+        self._signed_in[place] = now
+        self._signed_in.move_to_end(place)
+        while len(self._signed_in) > _MOST_SIGN_INS:
+            self._signed_in.popitem(last=False)
+        return True
+
+    async def run(self) -> None:
+        """Writes what was noted and counted, chains the audit log and shortens it; until
+        cancelled. Trouble is logged and tried again."""
+        turn = 0
+        while True:
+            await asyncio.sleep(_WRITE_EVERY)
+            turn += 1
+            try:
+                await self.journal.flush()
+                if turn % _USAGE_EVERY == 0:
+                    await self.usage.flush()
+                    await audit_log.seal_all(self.database)
+                if turn % _SWEEP_EVERY == 1:
+                    await self.sweep()
+            except CheckstandError as error:
+                _log.warning("the guards' notes will be written later: %s", error)
+            except Exception:
+                _log.exception("the guards' notes will be written later")
+
+    async def flush(self) -> None:
+        """Writes everything now."""
+        await self.usage.flush()
+        await self.journal.flush()
+
+    async def sweep(self) -> None:
+        """Deletes what is old."""
+        await self.usage.sweep()
+        now = self.clock.now()
+        async with self.database.transaction() as connection:
+            await audit_store.drop_alerts(connection, now - timedelta(days=90))
+        if self.audit_days:
+            await audit_log.shorten(self.database, now - timedelta(days=self.audit_days))
+
+    async def close(self) -> None:
+        try:
+            await self.flush()
+        except CheckstandError as error:
+            _log.warning("the guards' last notes could not be written: %s", error)
+        if self.limits is not None:
+            await self.limits.close()
+
+
+def guards(
+    settings: Settings, database: Database, clock: Clock, hooks: Sequence[Hook] = ()
+) -> Guards:
+    journal = Journal(database, clock)
+    return Guards(
+        database=database,
+        clock=clock,
+        limits=rate_limits(settings, hooks),
+        journal=journal,
+        usage=KeyUsage(database, clock, journal.alert),
+        keys=Keys(database, clock),
+        oversight=Oversight(database),
+        audit_days=settings.audit.retention_days,
+    )
+
+
+async def note_settings(settings: Settings, database: Database) -> None:
+    """Notes in the audit log that the shop runs with other settings than before: by a digest, for
+    they may hold secrets."""
+    digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
+    async with database.transaction() as connection:
+        last = await audit_store.last_detail(connection, "settings.loaded")
+        if last is None or last.get("digest") != digest:
+            await audit.record(connection, "settings.loaded", "", {"digest": digest})
 
 
 def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimits | None:

@@ -19,6 +19,7 @@ from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
 from checkstand.errors import ConfigurationError
+from checkstand.guarding import Guards
 from checkstand.jobs import housekeeping
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
@@ -29,7 +30,7 @@ from checkstand.payments.gateways import offline
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
-from checkstand.shield.limits import Hook, RateLimits
+from checkstand.shield.limits import Hook
 from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
@@ -69,8 +70,7 @@ class Shop:
     checkout: Checkout
     orders: Orders
     payments: Payments
-    limits: RateLimits | None
-    """None when requests are not limited."""
+    guards: Guards
 
 
 @asynccontextmanager
@@ -104,15 +104,16 @@ async def open_shop(
             asyncio.create_task(
                 housekeeping.run(database, shop.carts.clock, shop.checkout.process_)
             ),
+            asyncio.create_task(shop.guards.run()),
         ]
+        await guarding.note_settings(settings, database)
         try:
             yield shop
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            if shop.limits is not None:
-                await shop.limits.close()
+            await shop.guards.close()
     finally:
         await database.close()
 
@@ -177,7 +178,7 @@ def build(
         profile=_profile(settings),
         rules=rules,
         database=database,
-        credentials=Credentials(database),
+        credentials=Credentials(database, clock=clock),
         catalogue=catalogue,
         carts=carts,
         checkout=Checkout(
@@ -190,7 +191,7 @@ def build(
         ),
         orders=Orders(database),
         payments=payments,
-        limits=guarding.rate_limits(settings, rate_hooks),
+        guards=guarding.guards(settings, database, clock, rate_hooks),
     )
 
 

@@ -11,7 +11,18 @@ import click
 import checkstand
 from checkstand.errors import CheckstandError
 
-_COMMANDS = ("demo", "serve", "doctor", "db", "keys", "catalog", "tax", "openapi")
+_COMMANDS = (
+    "demo",
+    "serve",
+    "doctor",
+    "db",
+    "keys",
+    "audit",
+    "privacy",
+    "catalog",
+    "tax",
+    "openapi",
+)
 
 
 class _Commands(click.Group):

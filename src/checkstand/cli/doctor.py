@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
-from checkstand.access import store as access
+from checkstand.access import key_store as access
 from checkstand.cli.session import configured
 from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.settings import Settings

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from checkstand.access.principal import Account, Caller
-from checkstand.errors import AuthenticationFailed
-from checkstand.http.peers import household
+from checkstand import audit
+from checkstand.access.principal import Account, Caller, ConsumerKey, Place
+from checkstand.access.usage import UNKNOWN
+from checkstand.errors import (
+    AuthenticationFailed,
+    KeyNotAccepted,
+    PermissionTooSmall,
+    RateLimited,
+)
+from checkstand.kit.network import household
 from checkstand.shield.counting import Standing
 from checkstand.shield.limits import Operation, RateLimits
 from checkstand.wiring import Shop
 
+_FOR_PAGES = (
+    "/wp-json/cocart/v2/cart",
+    "/wp-json/cocart/v2/checkout",
+    "/wp-json/cocart/preview/checkout",
+    "/wp-json/cocart/preview/order-received/",
+)
+"""Where a publishable key opens something."""
 _TOLD_APART_BY = ("user-agent", "accept-language", "accept-encoding")
 
 
@@ -21,13 +36,58 @@ def address_of(request: Request) -> str:
     return str(request.state.address)
 
 
+def welcome(request: Request, shop: Shop, caller: Caller) -> None:
+    """Notes who is calling, for the audit log and the use of keys. PermissionTooSmall for a
+    publishable key on a route that is not for pages."""
+    key, account = caller.key, caller.account
+    if account is not None:
+        actor = f"account {account.id}"
+    else:
+        actor = f"key {key.id}" if key is not None else "guest"
+    address = address_of(request)
+    audit.origin.set(audit.Origin(actor, address, request.state.request_id))
+    if key is None:
+        return
+    if key.publishable and not request.url.path.startswith(_FOR_PAGES):
+        raise PermissionTooSmall("A publishable key opens carts and checkouts only.")
+    shop.guards.usage.used(key.id, route_of(request), address, publishable=key.publishable)
+
+
+async def known_key(request: Request, shop: Shop, key: str, secret: str) -> ConsumerKey:
+    """The consumer key of the pair, when it may be used from here. Failures are limited by the
+    address, counted and noted."""
+    place = Place(address_of(request), _origin_of(request))
+    guards = shop.guards
+    if not shop.credentials.recalls_key(key, secret):
+        await _look(request, shop)
+    try:
+        return await shop.credentials.consumer_key(key, secret, place)
+    except KeyNotAccepted as refused:
+        guards.usage.failed(refused.key_id, route_of(request))
+        detail = {"reason": refused.reason}
+        guards.journal.note("key.refused", f"key {refused.key_id}", detail, by=_stranger(request))
+        await _failed(request, shop)
+        raise
+    except AuthenticationFailed:
+        guards.usage.failed(UNKNOWN, "")
+        guards.journal.note("key.unknown", "", by=_stranger(request))
+        await _failed(request, shop)
+        raise
+
+
 async def admit(request: Request, shop: Shop, caller: Caller, operation: Operation) -> None:
     """Counts the request for its caller; RateLimited when there were too many."""
-    if shop.limits is None:
+    limits = shop.guards.limits
+    if limits is None:
         return
     who = counted_for(caller, address_of(request))
     reading = request.method == "GET" and operation is not Operation.CHECKOUT_PROCESS
-    await _count(request, shop.limits, operation, who, reading=reading)
+    try:
+        await _count(request, limits, operation, who, reading=reading)
+    except RateLimited:
+        if caller.key is not None:
+            shop.guards.usage.was_limited(caller.key.id, route_of(request))
+        raise
 
 
 def counted_for(caller: Caller, address: str) -> str:
@@ -43,28 +103,69 @@ def counted_for(caller: Caller, address: str) -> str:
 
 async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Account:
     """The account of a password. Attempts are limited before the costly check: those as one
-    account from one address, until one succeeds; and those that fail from one address."""
-    limits = shop.limits
+    account from one address, until one succeeds; and those that fail from one address. Each is
+    noted; of sign-ins that every request repeats, the first in a quarter of an hour."""
     known = shop.credentials.recalled(login, password)
     if known is not None:
         return known
-    if limits is None:
-        return await shop.credentials.account(login, password)
-    place = household(address_of(request))
-    attempt = f"{hashlib.sha256(login.lower().encode()).hexdigest()[:32]} {place}"
-    await _count(request, limits, Operation.SIGN_IN, attempt, reading=False)
-    failures = await limits.look(Operation.SIGN_IN_FAILURES, place)
-    if not failures.allowed:
-        _tell(request, limits, failures)
+    limits, journal = shop.guards.limits, shop.guards.journal
+    named = hashlib.sha256(login.lower().encode()).hexdigest()[:32]
+    attempt = f"{named} {household(address_of(request))}"
+    if limits is not None:
+        await _count(request, limits, Operation.SIGN_IN, attempt, reading=False)
+        await _look(request, shop)
+    by = _stranger(request)
     try:
         account = await shop.credentials.account(login, password)
     except AuthenticationFailed:
+        # What was typed as a name may be a password: only a digest is kept.
+        journal.note("account.sign_in_failed", "", personal={"login_digest": named}, by=by)
+        await _failed(request, shop)
+        raise
+    if limits is not None:
+        await limits.forgive(Operation.SIGN_IN, attempt)
+    if shop.guards.first_sign_in(account.id, by.address):
+        journal.note("account.signed_in", f"account {account.id}", by=by)
+    return account
+
+
+def route_of(request: Request) -> str:
+    """The method and the path as routes are written: `GET /wp-json/…/item/{item_key}`."""
+    route = request.scope.get("route")
+    return f"{request.method} {getattr(route, 'path', '')}"
+
+
+def _stranger(request: Request) -> audit.Origin:
+    return audit.Origin("guest", address_of(request), request.state.request_id)
+
+
+def _origin_of(request: Request) -> str:
+    """The origin of the page. Browsers leave it out when a page reads from its own origin; then the
+    referrer says it."""
+    said = request.headers.get("origin")
+    if said:
+        return said
+    parts = urlsplit(request.headers.get("referer", ""))
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+async def _look(request: Request, shop: Shop) -> None:
+    """RateLimited when too much has failed from this address."""
+    limits = shop.guards.limits
+    if limits is not None:
+        place = household(address_of(request))
+        standing = await limits.look(Operation.SIGN_IN_FAILURES, place)
+        if not standing.allowed:
+            _tell(request, limits, standing)
+
+
+async def _failed(request: Request, shop: Shop) -> None:
+    limits = shop.guards.limits
+    if limits is not None:
+        place = household(address_of(request))
         await limits.count(
             Operation.SIGN_IN_FAILURES, place, lambda: fingerprint(request), reading=False
         )
-        raise
-    await limits.forgive(Operation.SIGN_IN, attempt)
-    return account
 
 
 async def _count(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
 from typing import Literal
 
 from starlette.types import Scope
 
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
+from checkstand.kit.network import Network, parsed, within
+
 ClientHeader = Literal["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip"]
 
 UNIX = "unix"
@@ -47,8 +47,7 @@ class Peers:
     def _trusts(self, address: str) -> bool:
         if not address:
             return self._unix
-        found = parsed(address)
-        return found is not None and any(found in network for network in self._networks)
+        return within(address, self._networks)
 
     def _told(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
         """Address and scheme as a trusted proxy told them; "" for what it did not tell."""
@@ -79,32 +78,6 @@ class Peers:
             if not self.trusts(last[0]):
                 break
         return last
-
-
-def parsed(text: str) -> Address | None:
-    """The address, an IPv4 one that is written as IPv6 as what it is; None when it is none."""
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
-
-
-@lru_cache(10_000)
-def is_local(address: str) -> bool:
-    """Whether the address is this machine or a private network; a socket file is."""
-    found = parsed(address) if address else None
-    return not address or (found is not None and not found.is_global)
-
-
-@lru_cache(10_000)
-def household(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one IPv6 line has."""
-    found = parsed(address)
-    if isinstance(found, IPv6Address):
-        return str(ip_network((found, 64), strict=False))
-    return str(found) if found else address
 
 
 def _without_port(entry: str) -> str:

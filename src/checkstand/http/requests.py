@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkstand.access.credentials import PUBLISHABLE
 from checkstand.access.principal import Account, Caller, ConsumerKey
 from checkstand.errors import (
     AuthenticationFailed,
@@ -23,7 +24,7 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
-from checkstand.http.admission import admit, sign_in
+from checkstand.http.admission import admit, known_key, sign_in, welcome
 from checkstand.http.answers import cut_down, dump
 from checkstand.shield.limits import Operation
 from checkstand.storage.idempotency import Ticket
@@ -115,6 +116,7 @@ async def visit(
     the whole answer to a read."""
     shop = shop_of(request)
     caller = await _caller(request, shop)
+    welcome(request, shop, caller)
     if operation is not None:
         await admit(request, shop, caller, operation)
     return caller, shop
@@ -127,14 +129,14 @@ async def _caller(request: Request, shop: Shop) -> Caller:
     account: Account | None = None
     consumer_key, secret = query.get("consumer_key"), query.get("consumer_secret")
     if consumer_key is not None or secret is not None:
-        if not consumer_key or not secret:
+        if not consumer_key or not (secret or consumer_key.startswith(PUBLISHABLE)):
             raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
-        key = await shop.credentials.consumer_key(consumer_key, secret)
+        key = await known_key(request, shop, consumer_key, secret or "")
     authorization = request.headers.get("authorization")
     if authorization:
         user, password = _basic(authorization)
-        if user.startswith("ck_"):
-            key = await shop.credentials.consumer_key(user, password)
+        if user.startswith(("ck_", PUBLISHABLE)):
+            key = await known_key(request, shop, user, password)
         else:
             account = await sign_in(request, shop, user, password)
     return Caller(
@@ -156,7 +158,8 @@ def _basic(header: str) -> tuple[str, str]:
         )
     except (binascii.Error, UnicodeDecodeError):
         raise AuthenticationFailed("The Basic credentials cannot be read.") from None
-    if not separator or not user or not password or "\0" in user:
+    complete = separator and user and (password or user.startswith(PUBLISHABLE))
+    if not complete or "\0" in user:
         raise AuthenticationFailed("Send both a user name and a password.")
     return user, password
 

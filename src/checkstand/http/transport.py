@@ -9,8 +9,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from checkstand.errors import HttpsRequired
-from checkstand.http.peers import Peers, is_local
+from checkstand.http.peers import Peers
 from checkstand.http.problems import refusal_response
+from checkstand.kit.network import is_local
 
 Header = tuple[bytes, bytes]
 

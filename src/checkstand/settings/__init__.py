@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
-from checkstand.settings.guarding import RateLimitSettings, SecuritySettings
+from checkstand.settings.guarding import AuditSettings, RateLimitSettings, SecuritySettings
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     security: SecuritySettings = SecuritySettings()
+    audit: AuditSettings = AuditSettings()
     provider: ProviderSettings = ProviderSettings()
     log: LogSettings = LogSettings()
 

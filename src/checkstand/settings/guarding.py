@@ -98,3 +98,9 @@ class SecuritySettings(Section):
     cors_origins: tuple[OriginText, ...] = Field(
         (), description="Origins whose pages may call the API; `*`: all."
     )
+
+
+class AuditSettings(Section):
+    retention_days: int = Field(
+        730, ge=0, le=36_500, description="Days that entries of the audit log are kept; 0: all."
+    )

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from checkstand.cli import main
+from checkstand.storage import migrate
 from tests.makers import execute
 
 
@@ -52,6 +53,33 @@ def test_keys_from_the_making_to_the_end(run, empty: str) -> None:  # type: igno
     assert "no active key" in again.output
 
 
+def test_a_publishable_key_and_its_rotation(run, empty: str) -> None:  # type: ignore[no-untyped-def]
+    refused = run("keys", "create", "--name", "page", "--publishable")
+    assert refused.exit_code == 2
+    assert "--origin" in refused.output
+    refused = run("keys", "create", "--name", "page", "--network", "everywhere")
+    assert refused.exit_code == 2
+    assert "--network" in refused.output
+    page = "https://shop.example"
+    made = run(
+        "keys", "create", "--name", "page", "--publishable", "--origin", page,
+        "--owner", "Web team", "--expires", "2099-01-01",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert "pk_" in made.output
+    assert "consumer_secret" not in made.output
+    key_id = made.output.split()[1]
+    rotated = run("keys", "rotate", key_id, "--overlap-hours", "2")
+    assert rotated.exit_code == 0, rotated.output
+    assert f"Key {key_id} works until" in rotated.output
+    listed = run("keys", "list").output
+    assert listed.count("publishable") == 2
+    assert "rotating" in listed
+    assert "Web team" in listed
+    assert run("keys", "rotate", key_id).exit_code == 1, "it has a successor already"
+    assert run("keys", "usage", key_id).exit_code == 0
+
+
 async def dump(url: str) -> str:
     import asyncpg
 
@@ -65,7 +93,7 @@ async def dump(url: str) -> str:
 def test_doctor_is_content(run) -> None:  # type: ignore[no-untyped-def]
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    for what in ("settings are valid", "PostgreSQL 16", "clock", "schema: 0001"):
+    for what in ("settings are valid", "PostgreSQL 16", "clock", f"schema: {migrate.head()}"):
         assert f"✓ {what}" in result.output or what in result.output
     assert "keys create" in result.output, "no key yet: it says how to make one"
 
@@ -92,7 +120,7 @@ def test_doctor_says_what_is_wrong(  # type: ignore[no-untyped-def]
 def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]
     assert run("db", "status").exit_code == 0
     again = run("db", "upgrade")
-    assert "The schema is at 0001 (it was at 0001)" in again.output
+    assert f"The schema is at {migrate.head()} (it was at {migrate.head()})" in again.output
 
 
 def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-def]
@@ -106,7 +134,7 @@ def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-d
         assert run("db", "status").exit_code == 1
         assert "db upgrade" in run("doctor").output
     finally:
-        asyncio.run(execute(empty, "UPDATE alembic_version SET version_num = '0001'"))
+        asyncio.run(execute(empty, f"UPDATE alembic_version SET version_num = '{migrate.head()}'"))
 
 
 @pytest.mark.parametrize(

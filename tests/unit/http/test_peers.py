@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checkstand.http.peers import Peers, household, is_local
+from checkstand.http.peers import Peers
+from checkstand.kit.network import household, is_local
 
 PROXY, CLIENT, LIAR = "10.0.0.7", "198.51.100.4", "203.0.113.66"
 
