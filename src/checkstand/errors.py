@@ -474,6 +474,15 @@ class PaymentPending(Refusal):
         super().__init__(message, retry_after=5)
 
 
+class TooManyDeclines(Refusal):
+    """The card-testing shield; nothing was charged. `data.challenge`, where there is one, is how to
+    go on at once: send what solves it as Checkstand-Challenge."""
+
+    code = "cocart_checkout_too_many_declines"
+    status = 429
+    text = "Too many payments were declined. Wait a while, or pay in another way."
+
+
 class PaymentFailed(Refusal):
     code = "cocart_payment_failed"
     text = "The payment was declined."

@@ -12,29 +12,47 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import entry_points
+from typing import cast
 
 from checkstand import audit
 from checkstand.access.keys import Keys
 from checkstand.access.oversight import Oversight
+from checkstand.access.principal import Caller
 from checkstand.access.usage import KeyUsage
 from checkstand.audit import service as audit_log
 from checkstand.audit import store as audit_store
 from checkstand.audit.journal import Journal
 from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.kit.clock import Clock
+from checkstand.payments.service import NOTHING_DUE
 from checkstand.settings import Settings
+from checkstand.shield import store as shield_store
 from checkstand.shield.counting import Counter, InProcess, shared_store
 from checkstand.shield.limits import Hook, Operation, RateLimits, checked_hooks
+from checkstand.shield.store import Decision
+from checkstand.shield.velocity import Budget, Challenge, Dimension, Mode, Velocity
 from checkstand.storage.database import Database
 
 _log = logging.getLogger(__name__)
 RATE_HOOKS = "checkstand.rate_limits"
 """The entry point group of functions that change limits."""
+CHALLENGES = "checkstand.challenge"
+"""The entry point group of a challenge for who has too many declines."""
+TAKE_NO_CARD = frozenset({NOTHING_DUE, "bacs", "cheque", "cod"})
+"""Gateways at which nobody can test a card."""
 _WRITE_EVERY = 1.0
 _USAGE_EVERY = 10
 _SWEEP_EVERY = 3600
 _SIGN_IN_NOTED = 900.0
 _MOST_SIGN_INS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What comes in besides the hooks of installed packages."""
+
+    rate_limits: Sequence[Hook] = ()
+    challenge: Challenge | None = None
 
 
 @dataclass
@@ -45,6 +63,7 @@ class Guards:
     database: Database
     clock: Clock
     limits: RateLimits | None
+    velocity: Velocity
     journal: Journal
     usage: KeyUsage
     keys: Keys
@@ -64,6 +83,12 @@ class Guards:
             self._signed_in.popitem(last=False)
         return True
 
+    async def decisions(self, caller: Caller, before: int, limit: int) -> list[Decision]:
+        """What the shield decided, the latest first, those with a smaller number than `before`."""
+        caller.must_administer()
+        async with self.database.acquire() as connection:
+            return await shield_store.decisions(connection, before, limit)
+
     async def run(self) -> None:
         """Writes what was noted and counted, chains the audit log and shortens it; until
         cancelled. Trouble is logged and tried again."""
@@ -72,6 +97,7 @@ class Guards:
             await asyncio.sleep(_WRITE_EVERY)
             turn += 1
             try:
+                await self.velocity.flush(self.database)
                 await self.journal.flush()
                 if turn % _USAGE_EVERY == 0:
                     await self.usage.flush()
@@ -86,12 +112,14 @@ class Guards:
     async def flush(self) -> None:
         """Writes everything now."""
         await self.usage.flush()
+        await self.velocity.flush(self.database)
         await self.journal.flush()
 
     async def sweep(self) -> None:
         """Deletes what is old."""
         await self.usage.sweep()
         now = self.clock.now()
+        await self.velocity.sweep(self.database, now)
         async with self.database.transaction() as connection:
             await audit_store.drop_alerts(connection, now - timedelta(days=90))
         if self.audit_days:
@@ -106,19 +134,42 @@ class Guards:
             await self.limits.close()
 
 
-def guards(
-    settings: Settings, database: Database, clock: Clock, hooks: Sequence[Hook] = ()
-) -> Guards:
+def guards(settings: Settings, database: Database, clock: Clock, hooks: Hooks) -> Guards:
+    """What guards the shop of these settings."""
     journal = Journal(database, clock)
     return Guards(
         database=database,
         clock=clock,
-        limits=rate_limits(settings, hooks),
+        limits=rate_limits(settings, hooks.rate_limits),
+        velocity=velocity(settings, journal, hooks.challenge),
         journal=journal,
         usage=KeyUsage(database, clock, journal.alert),
         keys=Keys(database, clock),
         oversight=Oversight(database),
         audit_days=settings.audit.retention_days,
+    )
+
+
+def velocity(settings: Settings, journal: Journal, challenge: Challenge | None) -> Velocity:
+    """The card-testing shield, with the challenge of an installed package."""
+    chosen = settings.shield
+    offered = installed(CHALLENGES)
+    if len(offered) > 1:
+        names = ", ".join(name for name, _ in offered)
+        raise ConfigurationError(f"there are several challenges ({names}); uninstall all but one")
+    for name, made in offered:
+        if not (hasattr(made, "describe") and hasattr(made, "passed")):
+            raise ConfigurationError(
+                f"the entry point {name} of {CHALLENGES} is no challenge; "
+                "it needs describe() and passed(proof, address)"
+            )
+        challenge = challenge or cast("Challenge", made)
+    return Velocity(
+        mode=Mode(chosen.mode),
+        budgets={name: Budget.of(getattr(chosen, name.value)) for name in Dimension},
+        exempt=TAKE_NO_CARD,
+        alert=journal.alert,
+        challenge=challenge,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
 from checkstand.errors import ConfigurationError
-from checkstand.guarding import Guards
+from checkstand.guarding import Guards, Hooks
 from checkstand.jobs import housekeeping
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
@@ -30,7 +30,6 @@ from checkstand.payments.gateways import offline
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
-from checkstand.shield.limits import Hook
 from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
@@ -80,11 +79,11 @@ async def open_shop(
     clock: Clock | None = None,
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
-    rate_hooks: Sequence[Hook] = (),
+    hooks: Hooks = Hooks(),
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock`, `gateways` and `rate_hooks` (added to those of the settings and of installed packages)
+    `clock`, `gateways` and `hooks` (added to those of the settings and of installed packages)
     come in here for tests.
     """
     url = settings.database.url
@@ -97,7 +96,7 @@ async def open_shop(
     database = await Database.open(url, pool_options(settings), on_query)
     addresses.warm_up()
     try:
-        shop = build(settings, database, clock or SystemClock(), gateways or {}, rate_hooks)
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, hooks)
         forget = {"catalog": shop.catalogue.forget, "keys": shop.credentials.forget}
         background = [
             asyncio.create_task(changes.listen(settings.database.direct_url, forget)),
@@ -146,11 +145,12 @@ def build(
     database: Database,
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
-    rate_hooks: Sequence[Hook] = (),
+    hooks: Hooks = Hooks(),
 ) -> Shop:
     """The parts of a shop, put together."""
     rules = shop_rules(settings)
-    payments = Payments({**gateways_of(settings), **more_gateways})
+    guards = guarding.guards(settings, database, clock, hooks)
+    payments = Payments({**gateways_of(settings), **more_gateways}, guards.velocity)
     catalogue = Catalogue(database)
     checkout = settings.checkout
     carts = CartService(
@@ -191,7 +191,7 @@ def build(
         ),
         orders=Orders(database),
         payments=payments,
-        guards=guarding.guards(settings, database, clock, rate_hooks),
+        guards=guards,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from checkstand.guarding import Hooks
 from checkstand.settings import load
 from checkstand.shield.limits import Ask
 from checkstand.storage.database import Database
@@ -135,7 +136,7 @@ async def test_a_hook_decides_for_a_caller(empty_database: str) -> None:
         return replace(ask, caller=ask.fingerprint)
 
     limits = shop_settings(empty_database, **on(other="1/minute"))
-    async with running(limits, rate_hooks=[hook]) as shopper:
+    async with running(limits, hooks=Hooks([hook])) as shopper:
 
         async def status(agent: str) -> int:
             sent = {"User-Agent": agent}

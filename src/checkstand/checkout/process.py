@@ -41,7 +41,8 @@ from checkstand.kit.money import Money
 from checkstand.orders import store as orders
 from checkstand.orders.model import Order
 from checkstand.payments import store as attempts
-from checkstand.payments.model import Attempt, AttemptState
+from checkstand.payments.guard import Charge
+from checkstand.payments.model import Attempt, AttemptState, Declined
 from checkstand.payments.service import Payments
 from checkstand.stock import store as stock
 from checkstand.stock.model import Shortage
@@ -123,6 +124,8 @@ class Process:
         async with self.carts.database.transaction() as connection:
             now = self.carts.clock.now()
             placement = await settle(connection, attempt, key, outcome, now)
+            if isinstance(outcome, Declined):
+                await self.payments.guard.after_decline(connection, attempt.id, now)
             if placement.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE):
                 await idempotency.remember(connection, ticket, placement, key, now)
         if placement.status is PaymentStatus.FAILED:
@@ -275,6 +278,7 @@ class Process:
             amount=order.total,
             lease_until=until,
         )
+        await self.payments.guard.before_charge(connection, charge_of(attempt, order), now)
         await attempts.open_attempt(connection, attempt, now)
         await self.carts.store_paying(connection, cart, seen, order.id, until)
         return attempt
@@ -289,6 +293,17 @@ class Process:
         await stock.release(connection, before.id)
         again = replace(order, id=before.id, number=before.number, order_key=before.order_key)
         return await orders.rewrite(connection, again)
+
+
+def charge_of(attempt: Attempt, order: Order) -> Charge:
+    """What the guard is told."""
+    return Charge(
+        attempt_id=attempt.id,
+        gateway=attempt.gateway,
+        cart_key=order.cart_key,
+        email=order.billing.email,
+        customer_id=order.customer_id,
+    )
 
 
 def totals_changed(seen: CartView, previous: Money) -> TotalsChanged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -28,6 +29,7 @@ _FOR_PAGES = (
     "/wp-json/cocart/preview/order-received/",
 )
 """Where a publishable key opens something."""
+_LONGEST_PROOF = 4096
 _TOLD_APART_BY = ("user-agent", "accept-language", "accept-encoding")
 
 
@@ -78,16 +80,19 @@ async def known_key(request: Request, shop: Shop, key: str, secret: str) -> Cons
 async def admit(request: Request, shop: Shop, caller: Caller, operation: Operation) -> None:
     """Counts the request for its caller; RateLimited when there were too many."""
     limits = shop.guards.limits
-    if limits is None:
-        return
-    who = counted_for(caller, address_of(request))
-    reading = request.method == "GET" and operation is not Operation.CHECKOUT_PROCESS
-    try:
-        await _count(request, limits, operation, who, reading=reading)
-    except RateLimited:
-        if caller.key is not None:
-            shop.guards.usage.was_limited(caller.key.id, route_of(request))
-        raise
+    if limits is not None:
+        who = counted_for(caller, address_of(request))
+        reading = request.method == "GET" and operation is not Operation.CHECKOUT_PROCESS
+        try:
+            await _count(request, limits, operation, who, reading=reading)
+        except RateLimited:
+            if caller.key is not None:
+                shop.guards.usage.was_limited(caller.key.id, route_of(request))
+            raise
+    proof = request.headers.get("checkstand-challenge")
+    if proof and operation is Operation.CHECKOUT_PROCESS:
+        proven = await shop.guards.velocity.proven(proof[:_LONGEST_PROOF], address_of(request))
+        audit.origin.set(replace(audit.origin.get(), proven=proven))
 
 
 def counted_for(caller: Caller, address: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from checkstand.errors import PaymentMethodUnknown
 from checkstand.payments.gateway import Description, Gateway
+from checkstand.payments.guard import Guard, NoGuard
 from checkstand.payments.model import Attempt, Outcome, Unknown
 
 _log = logging.getLogger(__name__)
@@ -19,9 +20,11 @@ NOTHING_DUE = ""
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """`gateways` by id, in the order in which shoppers see them; NOTHING_DUE is one of them."""
+    """`gateways` by id, in the order in which shoppers see them; NOTHING_DUE is one of them.
+    `guard` is asked before a charge is opened and told of declines."""
 
     gateways: Mapping[str, Gateway]
+    guard: Guard = NoGuard()
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
         """Methods for a cart that ships by `chosen_rate` (None: nothing to ship, or not yet)."""

@@ -24,7 +24,12 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
-from checkstand.settings.guarding import AuditSettings, RateLimitSettings, SecuritySettings
+from checkstand.settings.guarding import (
+    AuditSettings,
+    RateLimitSettings,
+    SecuritySettings,
+    ShieldSettings,
+)
 from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
@@ -66,6 +71,7 @@ class Settings(BaseSettings):
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     security: SecuritySettings = SecuritySettings()
+    shield: ShieldSettings = ShieldSettings()
     audit: AuditSettings = AuditSettings()
     provider: ProviderSettings = ProviderSettings()
     log: LogSettings = LogSettings()

@@ -104,3 +104,14 @@ class AuditSettings(Section):
     retention_days: int = Field(
         730, ge=0, le=36_500, description="Days that entries of the audit log are kept; 0: all."
     )
+
+
+class ShieldSettings(Section):
+    mode: Literal["enforce", "dry_run", "off"] = Field(
+        "enforce", description="Whether too many declined payments are refused, or only noted."
+    )
+    address: Rate = Field("30/hour", description="Declines of one address.")
+    cart: Rate = Field("5/hour", description="Declines of one cart.")
+    email: Rate = Field("8/hour", description="Declines of one e-mail.")
+    account: Rate = Field("8/hour", description="Declines of one account.")
+    gateway: Rate = Field("300/hour", description="Declines of a gateway, whoever pays.")

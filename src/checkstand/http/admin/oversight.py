@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -46,6 +47,19 @@ class AuditOut(BaseModel):
     hash: str | None
 
 
+class DecisionOut(BaseModel):
+    id: int
+    at: str
+    verdict: str = Field(description="`allowed`, `challenged`, `refused` or `would_refuse`.")
+    mode: str
+    gateway: str
+    request_id: str
+    counts: dict[str, dict[str, int]] = Field(
+        description="Declines, limit and seconds of each budget that was looked at."
+    )
+    reason: str
+
+
 @router.get("/alerts", response_model=list[AlertOut], responses=errors(*READING))
 async def read_alerts(request: Request, before: Before = LAST, limit: Limit = 50) -> Response:
     """What was unusual, the latest first."""
@@ -76,3 +90,12 @@ async def read_audit(
     caller, shop = await visit(request)
     found = await shop.guards.oversight.entries(caller, before, limit, action, subject)
     return answer(request, [entry.as_json() for entry in found])
+
+
+@router.get("/shield/decisions", response_model=list[DecisionOut], responses=errors(*READING))
+async def read_decisions(request: Request, before: Before = LAST, limit: Limit = 50) -> Response:
+    """What the card-testing shield decided and why, the latest first. Charges of whom nothing was
+    ever declined are not listed."""
+    caller, shop = await visit(request)
+    found = await shop.guards.decisions(caller, before, limit)
+    return answer(request, [{**asdict(each), "at": each.at.isoformat()} for each in found])
