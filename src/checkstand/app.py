@@ -14,7 +14,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import admin, describe, problems
 from checkstand.http.cocart.preview import checkout
-from checkstand.http.cocart.v2 import cart, items
+from checkstand.http.cocart.v2 import cart, items, sessions
 from checkstand.http.edge import Edge
 from checkstand.http.peers import Peers
 from checkstand.http.transport import Cors, Transport
@@ -24,6 +24,7 @@ from checkstand.wiring import open_shop
 
 _LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 _LOCAL_URL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
+BACK_OFFICE = (sessions.router, *admin.routers)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    for router in (checkout.router, cart.router, items.router, pages.router, *admin.routers):
+    for router in (checkout.router, cart.router, items.router, pages.router, *BACK_OFFICE):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app

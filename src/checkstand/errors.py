@@ -217,6 +217,17 @@ class CartNotFound(Refusal):
     text = "No cart has this key; it may have expired. Add an item to start a new one."
 
 
+class SessionIdMalformed(Refusal):
+    code = "cocart_invalid_session_id"
+    text = "A session is named by a cart key or the number of a customer."
+
+
+class SessionNotFound(Refusal):
+    code = "cocart_session_not_found"
+    status = 404
+    text = "There is no cart of this name that is still open."
+
+
 class CartCreationNotAllowed(Refusal):
     code = "cocart_rest_cart_creation_not_allowed"
     status = 403

@@ -14,6 +14,7 @@ from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.cart.sessions import Sessions
 from checkstand.catalog.service import Catalogue
 from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
@@ -66,6 +67,7 @@ class Shop:
     credentials: Credentials
     catalogue: Catalogue
     carts: CartService
+    sessions: Sessions
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -181,6 +183,7 @@ def build(
         credentials=Credentials(database, clock=clock),
         catalogue=catalogue,
         carts=carts,
+        sessions=Sessions(carts),
         checkout=Checkout(
             carts=carts,
             payments=payments,

@@ -225,7 +225,7 @@ async def test_every_decision_about_somebody_who_was_declined_is_explained(
         assert found == [("refused", "spent: cart"), ("allowed", "within every budget")]
         await stand.shop.shop.guards.flush()
         alerts = (await stand.shop.call("GET", f"{ADMIN}/alerts", headers=BOSS)).json()
-        spent = [each for each in alerts if each["topic"] == "shield.budget_spent"]
+        spent = [each for each in alerts if each["topic"] == "declines.too_many"]
         assert [each["subject"] for each in spent] == ["card"]
 
 

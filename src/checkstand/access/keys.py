@@ -106,7 +106,7 @@ def _origin(text: str) -> str:
     usual = {"http": ":80", "https": ":443"}.get(parts.scheme, " ")
     origin = origin.removesuffix(usual)
     if not _ORIGIN.fullmatch(origin) or parts.path not in ("", "/") or parts.query:
-        raise _wrong("origins", "an origin is written https://shop.example, without a path")
+        raise _wrong("origins", "write an origin without a path, such as https://shop.example")
     return origin
 
 

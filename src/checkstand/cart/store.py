@@ -102,6 +102,30 @@ async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> 
     )
 
 
+async def living(
+    connection: Connection, now: datetime, skip: int, limit: int
+) -> tuple[list[str], int]:
+    """Keys of carts that live and are no order yet, the one that was made last first, and how many
+    there are."""
+    rows = await connection.fetch(
+        "SELECT cart_key FROM carts WHERE expires_at > $1 AND placed_at IS NULL"
+        " ORDER BY created_at DESC, cart_key OFFSET $2 LIMIT $3",
+        now,
+        skip,
+        limit,
+    )
+    total = await connection.fetchval(
+        "SELECT count(*) FROM carts WHERE expires_at > $1 AND placed_at IS NULL", now
+    )
+    return [row["cart_key"] for row in rows], int(total)
+
+
+async def delete(connection: Connection, key: str) -> None:
+    """Deletes a locked cart, and what would be answered again about it."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE cart_key = $1", key)
+    await connection.execute("DELETE FROM carts WHERE cart_key = $1", key)
+
+
 async def set_paying(connection: Connection, key: str, until: datetime) -> None:
     """Renews how long a locked cart belongs to the payment under way."""
     await connection.execute("UPDATE carts SET paying_until = $2 WHERE cart_key = $1", key, until)

@@ -137,6 +137,7 @@ _CHECKOUT_CREDENTIALS: list[dict[str, list[str]]] = [
     {"ConsumerKey": []},
 ]
 _OTHER_CREDENTIALS: list[dict[str, list[str]]] = [{}, {"CartKey": []}, {"ConsumerKey": []}]
+_BACK_OFFICE = ("/wp-json/checkstand/", "/wp-json/cocart/v2/session")
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -159,6 +160,9 @@ def _add_credentials(schema: dict[str, Any]) -> None:
         for verb, operation in operations.items():
             checkout = path.startswith(_CHECKOUT)
             operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
+            if path.startswith(_BACK_OFFICE):
+                operation["security"] = [{"ConsumerKey": []}]
+                continue  # nothing there is replayed
             if verb != "get" and not path.endswith("payment-context"):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
 

@@ -240,5 +240,5 @@ class Velocity:
         if said is None or now - said > timedelta(minutes=15):
             self._alerted[kind] = now
             self.alert(
-                "shield.budget_spent", charge.gateway, {"budgets": spent, "mode": self.mode.value}
+                "declines.too_many", charge.gateway, {"budgets": spent, "mode": self.mode.value}
             )

@@ -38,7 +38,7 @@ CREATE TABLE key_networks (
 
 CREATE TABLE alerts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    topic text NOT NULL,                        -- 'key.failures', 'shield.refused', …
+    topic text NOT NULL,                        -- 'key.failures', 'declines.too_many', …
     subject text NOT NULL,
     detail jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL
