@@ -203,6 +203,15 @@ def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimi
     )
 
 
+async def store_answers(settings: Settings) -> bool:
+    """Whether the shared store of the limits can be reached."""
+    counter = Counter(InProcess(), shared_store(settings.rate_limits.store_url))
+    try:
+        return await counter.answers()
+    finally:
+        await counter.close()
+
+
 def installed(group: str) -> list[tuple[str, object]]:
     """What installed packages offer under an entry point group, by name; ConfigurationError for
     what cannot be loaded: a guard that is silently not there is worse than none."""

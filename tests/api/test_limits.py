@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from checkstand.access import keys
+from checkstand.access.key_store import Terms
+from checkstand.access.principal import KeyKind
 from checkstand.guarding import Hooks
 from checkstand.settings import load
 from checkstand.shield.limits import Ask
 from checkstand.storage.database import Database
 from tests.makers import PREVIEW, V2, Storefront, administrator, product, running, shop_settings
 
+PAGE = {"Origin": "https://shop.example"}
 CHECKOUT = f"{PREVIEW}/checkout"
 
 
@@ -110,6 +114,13 @@ async def test_whose_requests_are_counted_together(empty_database: str, shirt: N
         assert await left("t_two", keys=shopper.keys) == 2
         assert await left("t_one", keys=shopper.tutorial) == 2
         assert await left("t_one", keys=shopper.keys) == 1
+        async with shopper.shop.database.transaction() as connection:
+            terms = Terms("p", kind=KeyKind.PUBLISHABLE, origins=("https://shop.example",))
+            made = await keys.create(connection, terms)
+        page = {"keys": {"consumer_key": made.consumer_key}, "headers": PAGE}
+        assert [await left("t_three", **page), await left("t_four", **page)] == [2, 1], (
+            "everybody has it, and can make cart keys up"
+        )
         assert await left(headers=basic) == 2
         assert await left(headers={**basic, "X-Forwarded-For": "9.9.9.9"}) == 1
         assert await left(headers={"X-Forwarded-For": "9.9.9.9"}) == 0, "nobody is believed"

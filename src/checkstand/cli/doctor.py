@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from checkstand import guarding
 from checkstand.access import key_store as access
 from checkstand.cli.session import configured
 from checkstand.errors import CheckstandError, ConfigurationError
@@ -62,6 +63,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(f"settings are valid; Python {sys.version.split()[0]}")
     yield _gateways(settings)
     yield _shipping(settings)
+    yield await _limits(settings)
     if not settings.database.url:
         yield Finding(
             "database: no address",
@@ -109,6 +111,13 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
         else "",
         fatal=False,
     )
+    lost = _unlisted(settings, keys)
+    if lost:
+        yield Finding(
+            f"pages of {lost[0]} have a publishable key and may not call the API",
+            f'Add "{lost[0]}" to security.cors_origins.',
+            fatal=False,
+        )
     rates = len(await tax.rates(connection)) if settings.tax.enabled else 0
     yield Finding(
         f"tax rates: {rates}" if settings.tax.enabled else "tax is off",
@@ -119,12 +128,43 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
     )
 
 
+def _unlisted(settings: Settings, keys: list[access.StoredKey]) -> list[str]:
+    """Origins of publishable keys that no page may call the API from."""
+    allowed = set(settings.security.cors_origins)
+    named = {origin for stored in keys if stored.key.publishable for origin in stored.key.origins}
+    return [] if "*" in allowed else sorted(named - allowed)
+
+
 def _gateways(settings: Settings) -> Finding:
     names = [name for name in gateways_of(settings) if name]
     if names:
         return Finding(f"gateways: {', '.join(names)}")
     return Finding(
         "gateways: none", "Switch one on, such as gateways.bacs.enabled = true.", fatal=False
+    )
+
+
+async def _limits(settings: Settings) -> Finding:
+    limits = settings.rate_limits
+    if not limits.enabled:
+        return Finding(
+            "rate limits are off", "Set rate_limits.enabled = true, except for tests.", fatal=False
+        )
+    if not limits.store_url:
+        several = settings.server.workers > 1
+        return Finding(
+            "rate limits: each process counts by itself",
+            f"{settings.server.workers} workers allow as many times the limit: set "
+            "rate_limits.store_url to a Valkey or Redis."
+            if several
+            else "",
+            fatal=False,
+        )
+    reached = await guarding.store_answers(settings)
+    return Finding(
+        "rate limits: the shared store " + ("answers" if reached else "does not answer"),
+        "" if reached else "Check that it runs and that rate_limits.store_url is right.",
+        fatal=False,
     )
 
 

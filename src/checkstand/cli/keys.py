@@ -58,7 +58,10 @@ def keys() -> None:
     help="A key without a secret, for pages: carts and checkouts only, from its origins.",
 )
 @click.option(
-    "--origin", "origins", multiple=True, help="A page that may use it: https://shop.example."
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A page that may use it, such as https://shop.example (no path).",
 )
 @click.option("--network", "networks", multiple=True, help="Where it may be used from: 10.0.0.0/8.")
 @click.option(

@@ -50,7 +50,7 @@ def welcome(request: Request, shop: Shop, caller: Caller) -> None:
     audit.origin.set(audit.Origin(actor, address, request.state.request_id))
     if key is None:
         return
-    if key.publishable and not request.url.path.startswith(_FOR_PAGES):
+    if key.publishable and not request.scope["path"].startswith(_FOR_PAGES):
         raise PermissionTooSmall("A publishable key opens carts and checkouts only.")
     shop.guards.usage.used(key.id, route_of(request), address, publishable=key.publishable)
 
@@ -98,11 +98,13 @@ async def admit(request: Request, shop: Shop, caller: Caller, operation: Operati
 def counted_for(caller: Caller, address: str) -> str:
     """Whose requests are counted together (DECISIONS 23): the cart's that a key speaks for, the
     account's, else the address's. A key without a cart counts by address too: otherwise shoppers
-    without a cart would share one count."""
+    without a cart would share one count. So does a publishable key: everybody has it, and could
+    name another cart each time."""
     account = f"account {caller.account.id}" if caller.account is not None else ""
     if caller.key is None:
         return account or f"address {household(address)}"
-    cart = account or (f"cart {caller.cart_key}" if caller.cart_key else "")
+    named = caller.cart_key and not caller.key.publishable
+    cart = account or (f"cart {caller.cart_key}" if named else "")
     return f"key {caller.key.id} {cart or f'address {household(address)}'}"
 
 

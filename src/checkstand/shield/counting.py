@@ -141,6 +141,16 @@ class Counter:
         if self._shared is not None:
             await self._try(_clear, item, who)
 
+    async def answers(self) -> bool:
+        """Whether the shared store does; true without one."""
+        if self._shared is None:
+            return True
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return bool(await self._shared.storage.check())
+        except Exception:
+            return False
+
     async def close(self) -> None:
         """Lets the shared store's connections go."""
         if self._shared is not None:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from checkstand.cli import main
 from checkstand.storage import migrate
 from tests.makers import execute
+from tests.valkey import valkey
 
 
 @pytest.fixture
@@ -115,6 +116,22 @@ def test_doctor_says_what_is_wrong(  # type: ignore[no-untyped-def]
     assert result.exit_code == 1
     assert said in result.output
     assert "Traceback" not in result.output
+
+
+def test_doctor_looks_at_the_limits(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("CHECKSTAND_SERVER__WORKERS", "4")
+    assert "4 workers allow as many times the limit" in run("doctor").output
+    with valkey() as url:
+        monkeypatch.setenv("CHECKSTAND_RATE_LIMITS__STORE_URL", url)
+        assert "✓ rate limits: the shared store answers" in run("doctor").output
+    assert "! rate limits: the shared store does not answer" in run("doctor").output
+    made = run(
+        "keys", "create", "--name", "p", "--publishable", "--origin", "https://shop.example"
+    )  # fmt: skip
+    assert made.exit_code == 0
+    assert 'Add "https://shop.example" to security.cors_origins' in run("doctor").output
+    monkeypatch.setenv("CHECKSTAND_SECURITY__CORS_ORIGINS", '["https://shop.example"]')
+    assert "cors_origins" not in run("doctor").output
 
 
 def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]
