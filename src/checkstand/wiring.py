@@ -67,7 +67,7 @@ class Shop:
     credentials: Credentials
     catalogue: Catalogue
     carts: CartService
-    sessions: Sessions
+    cart_sessions: Sessions
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -183,7 +183,7 @@ def build(
         credentials=Credentials(database, clock=clock),
         catalogue=catalogue,
         carts=carts,
-        sessions=Sessions(carts),
+        cart_sessions=Sessions(carts),
         checkout=Checkout(
             carts=carts,
             payments=payments,

@@ -61,7 +61,7 @@ async def list_sessions(
 ) -> Response:
     """Living carts, the one that was made last first."""
     caller, shop = await visit(request)
-    found, total = await shop.sessions.page(caller, page, per_page)
+    found, total = await shop.cart_sessions.page(caller, page, per_page)
     pages = -(-total // per_page)
     headers = {**PRIVATE, "X-WP-Total": str(total), "X-WP-TotalPages": str(pages)}
     links = [("prev", page - 1)] if 1 < page <= pages + 1 else []
@@ -77,7 +77,7 @@ async def list_sessions(
 async def read_session(session_key: SessionKey, request: Request) -> Response:
     """One cart."""
     caller, shop = await visit(request)
-    return answer(request, _session(await shop.sessions.one(caller, session_key)))
+    return answer(request, _session(await shop.cart_sessions.one(caller, session_key)))
 
 
 @router.delete(
@@ -87,7 +87,7 @@ async def read_session(session_key: SessionKey, request: Request) -> Response:
 async def delete_session(session_key: SessionKey, request: Request) -> Response:
     """Deletes one cart."""
     caller, shop = await visit(request)
-    await shop.sessions.delete(caller, session_key)
+    await shop.cart_sessions.delete(caller, session_key)
     return answer(request, {"deleted": True})
 
 
@@ -105,7 +105,7 @@ async def read_session_items(session_key: SessionKey, request: Request) -> Respo
     """The items of one cart, as the cart shows them, less prices that are none of a session's."""
     caller, shop = await visit(request)
     thumb = thumb_wanted(request)
-    seen = await shop.sessions.one(caller, session_key)
+    seen = await shop.cart_sessions.one(caller, session_key)
     items = [present.item(seen, line, thumb=thumb) for line in seen.cart.lines]
     body = [{k: v for k, v in each.items() if k not in _LEFT_OUT} for each in items]
     return answer(request, body)
