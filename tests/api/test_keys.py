@@ -15,6 +15,7 @@ from checkstand.access import credentials, keys
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import Role
 from checkstand.storage.database import Database
+from tests.api.test_hostile import BOUNDED_BODIES, UNREADABLE_BODIES
 from tests.makers import PREVIEW, V2, Storefront, administrator, product, running, shop_settings
 
 ADMIN = "/wp-json/checkstand/v1/admin"
@@ -199,6 +200,42 @@ async def test_only_administrators_administer(shop: Storefront, method: str, pat
         refused = await shop.call(method, target, body, headers=them)
         assert (refused.status_code, refused.json()["code"]) == (403, "cocart_forbidden")
     assert (await shop.call("GET", f"{ADMIN}/keys/99/usage", headers=BOSS)).status_code == 404
+
+
+HOSTILE: dict[str, tuple[Any, ...]] = {
+    "name": (None, "", " ", 5, [], "x" * 201, "a\0b"),
+    "owner": (5, "x" * 201),
+    "permission": ("all", 5, None),
+    "dialect": ("french", 5),
+    "kind": ("golden", None),
+    "origins": ("https://a.example", ["ftp://a.example"], ["https://a.example/x"], [5], ["*"],
+        ["https://a.example"] * 51, ["javascript:alert(1)"], ["https://u:p@a.example"]),
+    "networks": (["everywhere"], ["10.0.0.0/99"], ["1.2.3.4/24; drop"], [5], ["::/0"] * 51),
+    "expires_at": ("soon", "2030-01-01T00:00:00", 10**30, [1]),
+    "more": (1,),
+}  # fmt: skip
+
+
+async def test_terms_that_make_no_sense_make_no_key(shop: Storefront, database: Database) -> None:
+    async with database.acquire() as connection:
+        before = await connection.fetchval("SELECT count(*) FROM consumer_keys")
+    for field_, values in HOSTILE.items():
+        for value in values:
+            body = {"name": "k", field_: value}
+            refused = await shop.call("POST", f"{ADMIN}/keys", body, headers=BOSS)
+            assert refused.status_code == 400, (field_, value, refused.text)
+    for label, content in {**UNREADABLE_BODIES, **BOUNDED_BODIES}.items():
+        sent = {**BOSS, "Content-Type": "application/json"}
+        refused = await shop.http.post(f"{ADMIN}/keys", content=content, headers=sent)
+        assert refused.status_code == 400, label
+    for path in ("keys/0", "keys/x", f"keys/{2**63}", "keys/-1"):
+        assert (await shop.call("DELETE", f"{ADMIN}/{path}", headers=BOSS)).status_code == 400
+    for query in ({"before": "0"}, {"limit": "201"}, {"limit": "x"}, {"before": str(2**63)}):
+        for path in ("alerts", "audit", "shield/decisions"):
+            answer = await shop.call("GET", f"{ADMIN}/{path}", headers=BOSS, **query)
+            assert answer.status_code == 400, (path, query)
+    async with database.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM consumer_keys") == before
 
 
 # --- use and alerts -------------------------------------------------------------------------------
