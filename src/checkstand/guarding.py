@@ -189,7 +189,8 @@ def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimi
     if not chosen.enabled:
         return None
     try:
-        shared = shared_store(chosen.store_url) if chosen.store_url else None
+        patience = chosen.store_timeout
+        shared = shared_store(chosen.store_url, patience) if chosen.store_url else None
     except Exception as error:
         raise ConfigurationError(
             f"rate_limits.store_url cannot be used ({type(error).__name__}); "
@@ -198,14 +199,16 @@ def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimi
     hooks = checked_hooks(installed(RATE_HOOKS))
     return RateLimits(
         {operation: getattr(chosen, operation.value) for operation in Operation},
-        Counter(InProcess(), shared),
+        Counter(InProcess(), shared, patience=patience),
         (*hooks, *more_hooks),
     )
 
 
 async def store_answers(settings: Settings) -> bool:
     """Whether the shared store of the limits can be reached."""
-    counter = Counter(InProcess(), shared_store(settings.rate_limits.store_url))
+    limits = settings.rate_limits
+    store = shared_store(limits.store_url, limits.store_timeout)
+    counter = Counter(InProcess(), store, patience=limits.store_timeout)
     try:
         return await counter.answers()
     finally:

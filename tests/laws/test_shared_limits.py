@@ -16,7 +16,12 @@ from tests.valkey import valkey
 async def two_processes(database_url: str, limit: int, requests: int) -> Counter[int]:
     """Statuses of so many requests, spread over two server processes that share one count."""
     with valkey() as store_url:
-        limits = {"enabled": True, "other": f"{limit}/hour", "store_url": store_url}
+        limits = {
+            "enabled": True,
+            "other": f"{limit}/hour",
+            "store_url": store_url,
+            "store_timeout": 30,  # this machine may be busy
+        }
         settings = shop_settings(database_url, rate_limits=limits)
         with live_shop_process(settings) as one, live_shop_process(settings) as two:
             async with httpx2.AsyncClient(timeout=60) as client:

@@ -61,6 +61,9 @@ class RateLimitSettings(Section):
     store_url: StoreUrl = Field(
         "", description="Valkey or Redis that several processes share; empty: each its own count."
     )
+    store_timeout: float = Field(
+        0.5, gt=0, le=30, description="Seconds that it gets to answer a request."
+    )
     checkout_read: Rate = Field("20/minute", description="Reading the checkout.")
     checkout_update: Rate = Field("25/10 seconds", description="Updating the checkout.")
     checkout_process: Rate = Field("5/minute", description="Ordering.")

@@ -20,8 +20,8 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 _log = logging.getLogger(__name__)
 _MAX_REMEMBERED = 50_000
-_PATIENCE = 0.5
-"""Seconds that a shared store gets to answer."""
+PATIENCE = 0.5
+"""Seconds that a shared store gets to answer, unless the settings say otherwise."""
 _LEFT_ALONE = 2.0
 """Seconds that a store which did not answer is not asked again."""
 
@@ -112,7 +112,9 @@ class Counter:
         local: InProcess,
         shared: Storage | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._local = MovingWindowRateLimiter(local)
         self._shared = MovingWindowRateLimiter(shared) if shared is not None else None
         self._monotonic = monotonic
@@ -146,7 +148,7 @@ class Counter:
         if self._shared is None:
             return True
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 return bool(await self._shared.storage.check())
         except Exception:
             return False
@@ -164,7 +166,7 @@ class Counter:
         if self._shared is None or self._monotonic() < self._ask_again_at:
             return None
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 standing = await do(self._shared, item, who)
         except Exception as error:  # whatever a driver raises: the shop goes on
             self._is_down(error)
@@ -204,12 +206,12 @@ async def _clear(limiter: MovingWindowRateLimiter, item: RateLimitItem, who: str
     await limiter.clear(item, who)
 
 
-def shared_store(url: str) -> Storage:
+def shared_store(url: str, patience: float = PATIENCE) -> Storage:
     """A Valkey or Redis by its address: valkey://, valkeys:// (TLS), redis:// or rediss://."""
     return RedisStorage(
         url,
         implementation="valkey",
         key_prefix="checkstand",
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
+        socket_timeout=patience,
+        socket_connect_timeout=patience,
     )
