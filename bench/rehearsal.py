@@ -35,7 +35,7 @@ class Rehearsal:
 async def rehearsing(settings: Settings) -> AsyncIterator[Rehearsal]:
     """Opens the shop for the length of the block."""
     statements: list[str] = []
-    app = create_app(settings, on_query=statements.append)
+    app = create_app(settings, on_query=statements.append, work=False)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:

@@ -12,7 +12,7 @@ from bench.stage import Stage
 
 _CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 _TIMES = 3
-"""The housekeeping of a shop that runs may add a look of its own to one of them."""
+"""A listener or a check of a shop that runs may add a look of its own to one of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checkstand.payments.gateway import Description
-from checkstand.payments.model import Approved, Attempt, Funds, Outcome
+from checkstand.errors import WebhookRefused
+from checkstand.kit.money import Money
+from checkstand.payments.gateway import Context, Description, Due, Notice
+from checkstand.payments.model import Approved, Attempt, Declined, Funds, Outcome, Refund
 
 
 @dataclass
@@ -16,6 +19,8 @@ class ScriptedGateway:
     """Answers as its script says, one entry a charge, then approves. A callable entry is awaited.
 
     `ledger` is what the provider would know: attempt id -> minor units, each charged once.
+    `looks` scripts the look-ups; without an entry they say what the ledger knows: charged, or
+    surely never charged.
     """
 
     id: str = "card"
@@ -23,6 +28,11 @@ class ScriptedGateway:
     timeout: float = 1.0
     asked: list[str] = field(default_factory=list)
     ledger: dict[str, int] = field(default_factory=dict)
+    looks: list[Outcome] = field(default_factory=list)
+    returned: dict[str, int] = field(default_factory=dict)
+    voided: list[str] = field(default_factory=list)
+    voids: list[Outcome] = field(default_factory=list)
+    funds: Funds = Funds.CAPTURED
 
     @property
     def description(self) -> Description:
@@ -30,17 +40,62 @@ class ScriptedGateway:
             id=self.id, title="Card", description="", method_title="Card", method_description=""
         )
 
-    def context(self) -> Mapping[str, Any]:
-        return {}
+    async def context(self, due: Due) -> Context:
+        return Context(
+            {"public_key": "pk_test_scripted"}, due.reference or f"pay_{due.request_key}"
+        )
+
+    def browser_payment(self, payment: Mapping[str, Any]) -> str:
+        return str(payment.get("payment_id", ""))
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
         self.asked.append(attempt.id)
-        step = self.script.pop(0) if self.script else Approved(Funds.CAPTURED, "ref")
+        if attempt.id in self.ledger:
+            return Approved(self.funds, "ref")
+        step = (
+            self.script.pop(0) if self.script else Approved(self.funds, attempt.reference or "ref")
+        )
         if callable(step):
             step = await step()
         if isinstance(step, Approved):
             self.ledger[attempt.id] = attempt.amount.minor
         return step
+
+    async def lookup(self, attempt: Attempt) -> Outcome:
+        if self.looks:
+            answer = self.looks.pop(0)
+            if isinstance(answer, Approved):
+                self.ledger[attempt.id] = attempt.amount.minor
+            return answer
+        if attempt.id in self.ledger:
+            return Approved(self.funds, "ref")
+        return Declined("The payment was not completed.")
+
+    async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
+        return Approved(Funds.CAPTURED, "ref")
+
+    async def void(self, attempt: Attempt) -> Outcome:
+        if self.voids:
+            return self.voids.pop(0)
+        if attempt.id in self.ledger and attempt.funds is not Funds.AUTHORISED:
+            return Declined("Too late: it is paid.")
+        self.voided.append(attempt.id)
+        return Approved(Funds.RETURNED)
+
+    async def refund(self, refund: Refund) -> Outcome:
+        self.returned[refund.id] = refund.amount.minor
+        return Approved(Funds.RETURNED, f"back_{refund.id}")
+
+    async def parse_webhook(self, raw: bytes, headers: Mapping[str, str]) -> Notice | None:
+        if headers.get("signature") != "right":
+            raise WebhookRefused
+        said = json.loads(raw)
+        return Notice(said["id"], "payment", said.get("attempt", ""), said.get("reference", ""))
+
+    def complaints(self) -> list[str]:
+        return []
+
+    async def close(self) -> None: ...
 
 
 async def never() -> Any:

@@ -140,9 +140,10 @@ def shop_settings(database_url: str, **sections: Any) -> Settings:
 
 @asynccontextmanager
 async def running(settings: Settings, **open_with: Any) -> AsyncIterator[Storefront]:
-    """A shop in this process, and a client of it. Its statements are recorded."""
+    """A shop in this process, and a client of it. Its statements are recorded; the worker, whose
+    statements would be among them, runs only when asked for with `work=True`."""
     statements: list[str] = []
-    app = create_app(settings, on_query=statements.append, **open_with)
+    app = create_app(settings, on_query=statements.append, **{"work": False, **open_with})
     async with app.router.lifespan_context(app):
         shop: Shop = app.state.shop
         async with shop.database.transaction() as connection:

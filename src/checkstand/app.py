@@ -12,15 +12,15 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import admin, describe, problems
-from checkstand.http.cocart.preview import checkout
+from checkstand.http import admin, describe, hooks, problems
+from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items, sessions
 from checkstand.http.edge import Edge
 from checkstand.http.peers import Peers
 from checkstand.http.transport import Cors, Transport
 from checkstand.settings import Settings, load
-from checkstand.ui import pages
-from checkstand.wiring import open_shop
+from checkstand.ui import pages, sandbox
+from checkstand.wiring import Shop, open_shop
 
 _LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 _LOCAL_URL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
@@ -33,8 +33,12 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_shop(settings, **open_with) as shop:
+        def use(shop: Shop) -> None:
             app.state.shop = shop
+            app.state.sandbox = shop.payments.gateways.get("sandbox")
+
+        async with open_shop(settings, on_reload=use, **open_with) as shop:
+            use(shop)
             # What is here now stays: looking through it again and again would only take time.
             gc.collect()
             gc.freeze()
@@ -55,7 +59,16 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
     describe.install(app)
     # One flat table, the busiest first: routes are tried one after another, and a router inside a
     # router costs more than the trip to the database.
-    for router in (checkout.router, cart.router, items.router, pages.router, *BACK_OFFICE):
+    for router in (
+        checkout.router,
+        cart.router,
+        items.router,
+        payments.router,
+        hooks.router,
+        pages.router,
+        sandbox.router,
+        *BACK_OFFICE,
+    ):
         app.router.routes.extend(router.routes)
     app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app
@@ -75,13 +88,20 @@ def transport_of(settings: Settings) -> Transport:
     )
 
 
+def set_up_logging(settings: Settings) -> None:
+    """As the settings say. Libraries that log addresses which they ask are kept quieter."""
+    for name in ("alembic", "httpx2", "stripe"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+
+
 def from_environment() -> FastAPI:
     """For ASGI servers: `uvicorn --factory checkstand.app:from_environment`."""
     settings = load()
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
+    set_up_logging(settings)
     # Query strings carry consumer secrets and cart keys: no access log, whoever starts the server.
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()
     access.propagate = False
     access.disabled = True
-    return create_app(settings)
+    return create_app(settings, reread=load)

@@ -499,6 +499,47 @@ class PaymentFailed(Refusal):
     text = "The payment was declined."
 
 
+class PaymentContextStale(Refusal):
+    code = "cocart_payment_context_expired"
+    text = (
+        "The payment was prepared for another amount or has expired; ask for a new payment "
+        "context and let the shopper pay again."
+    )
+
+
+class PaymentAlreadyUsed(Refusal):
+    code = "cocart_payment_already_used"
+    status = 409
+    text = "This payment has paid for another order; it cannot pay for two."
+
+
+class SavedMethodUnknown(Refusal):
+    code = "cocart_payment_token_unknown"
+    text = "There is no such saved payment method of this customer; choose another."
+
+
+class CardDataRefused(Refusal):
+    code = "cocart_card_data_refused"
+    text = (
+        "A payment field holds what looks like a card number. Card numbers must never be sent to "
+        "this server: turn them into a token in the browser with the provider's script, and send "
+        "that."
+    )
+
+
+class AttemptNotFound(Refusal):
+    code = "cocart_payment_attempt_not_found"
+    status = 404
+    text = "There is no such payment attempt."
+
+
+class WebhookRefused(Refusal):
+    """A webhook that the provider cannot have sent, or not lately."""
+
+    code = "cocart_webhook_refused"
+    text = "The webhook's signature is wrong, or it is too old."
+
+
 # --- orders -------------------------------------------------------------------------------------
 
 
@@ -518,3 +559,35 @@ class OrderNotYours(Refusal):
     code = "cocart_order_permission_denied"
     status = 403
     text = "This order belongs to another customer."
+
+
+class OrderNotPayable(Refusal):
+    code = "cocart_order_not_payable"
+    text = "This order cannot be paid: it is paid, cancelled, or needs no payment."
+
+
+class RefundTooLarge(Refusal):
+    code = "cocart_refund_too_large"
+    text = "More cannot be refunded than was captured and not refunded yet."
+
+
+class RefundRefused(Refusal):
+    code = "cocart_refund_refused"
+    text = "The payment provider refused the refund."
+
+
+class NothingToCapture(Refusal):
+    code = "cocart_nothing_to_capture"
+    text = "No payment of this order is reserved."
+
+
+class ProviderSilent(Refusal):
+    code = "cocart_payment_provider_silent"
+    status = 503
+    text = "The payment provider did not answer; nothing was lost. Please try again."
+
+
+class AdministratorOnly(Refusal):
+    code = "cocart_rest_cannot_manage"
+    status = 403
+    text = "Sign in as a shop manager or administrator to do this."

@@ -83,6 +83,25 @@ class Guards:
             self._signed_in.popitem(last=False)
         return True
 
+    async def note_settings(self, settings: Settings) -> None:
+        """Notes in the audit log that the shop runs with other settings than before: by a digest,
+        for they may hold secrets."""
+        async with self.database.transaction() as connection:
+            last = await audit_store.last_detail(connection, "settings.loaded")
+            if last is None or last.get("digest") != _digest(settings):
+                detail = {"digest": _digest(settings)}
+                await audit.record(connection, "settings.loaded", "", detail)
+
+    def reload(self, settings: Settings) -> None:
+        """Takes limits, budgets and retention from settings that were read again. Where limits are
+        counted, and whether there are any, only a restart changes."""
+        if self.limits is not None:
+            self.limits.change(rules_of(settings))
+        self.velocity.mode = Mode(settings.shield.mode)
+        self.velocity.budgets = budgets_of(settings)
+        self.audit_days = settings.audit.retention_days
+        self.journal.note("settings.loaded", "", {"digest": _digest(settings)})
+
     async def decisions(self, caller: Caller, before: int, limit: int) -> list[Decision]:
         """What the shield decided, the latest first, those with a smaller number than `before`."""
         caller.must_administer()
@@ -166,21 +185,23 @@ def velocity(settings: Settings, journal: Journal, challenge: Challenge | None) 
         challenge = challenge or cast("Challenge", made)
     return Velocity(
         mode=Mode(chosen.mode),
-        budgets={name: Budget.of(getattr(chosen, name.value)) for name in Dimension},
+        budgets=budgets_of(settings),
         exempt=TAKE_NO_CARD,
         alert=journal.alert,
         challenge=challenge,
     )
 
 
-async def note_settings(settings: Settings, database: Database) -> None:
-    """Notes in the audit log that the shop runs with other settings than before: by a digest, for
-    they may hold secrets."""
-    digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
-    async with database.transaction() as connection:
-        last = await audit_store.last_detail(connection, "settings.loaded")
-        if last is None or last.get("digest") != digest:
-            await audit.record(connection, "settings.loaded", "", {"digest": digest})
+def rules_of(settings: Settings) -> dict[Operation, str]:
+    return {operation: getattr(settings.rate_limits, operation.value) for operation in Operation}
+
+
+def budgets_of(settings: Settings) -> dict[Dimension, Budget]:
+    return {name: Budget.of(getattr(settings.shield, name.value)) for name in Dimension}
+
+
+def _digest(settings: Settings) -> str:
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
 
 
 def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimits | None:
@@ -198,7 +219,7 @@ def rate_limits(settings: Settings, more_hooks: Sequence[Hook] = ()) -> RateLimi
         ) from None
     hooks = checked_hooks(installed(RATE_HOOKS))
     return RateLimits(
-        {operation: getattr(chosen, operation.value) for operation in Operation},
+        rules_of(settings),
         Counter(InProcess(), shared, patience=patience),
         (*hooks, *more_hooks),
     )

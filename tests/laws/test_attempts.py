@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from checkstand.jobs.housekeeping import sweep
-from checkstand.payments.model import Declined, NeedsAction, Unknown
+from checkstand.jobs.sweep import sweep
+from checkstand.payments.model import Approved, Declined, Funds, NeedsAction, Unknown
 from checkstand.storage.database import Database
 from tests.fakes import ScriptedGateway, never
 from tests.makers import BILLING, V2, Storefront, product, running, shop_settings
@@ -130,9 +130,15 @@ async def test_no_answer_is_never_a_decline(
     assert (edit.status_code, edit.json()["code"]) == (409, "cocart_checkout_payment_pending")
     assert edit.headers["Retry-After"]
     again = await shopper.process()
+    assert again.json() == answer.json(), "the same, until it is known (DECISIONS 14)"
+    other = await shopper.process(payment_data={"token": "another"})
+    assert (other.status_code, other.json()["code"]) == (409, "cocart_checkout_payment_pending")
+    gateway.looks = [Approved(Funds.CAPTURED, "ref")]
+    await settled(shopper)
+    again = await shopper.process()
     assert again.json()["order_id"] == answer.json()["order_id"]
     assert again.json()["payment_result"]["payment_status"] == "success"
-    assert len(set(gateway.asked)) == 1, "the same attempt was asked about"
+    assert len(gateway.asked) == 1, "it was looked up, not charged again"
     assert len(gateway.ledger) == 1
 
 
@@ -151,6 +157,7 @@ async def test_the_client_comes_back_after_a_crash(
     shopper: Storefront, database: Database, gateway: ScriptedGateway
 ) -> None:
     await crash(shopper, gateway)
+    await lapse(database)
     placed = await shopper.process()
     assert placed.status_code == 200, placed.text
     assert placed.json()["payment_result"]["payment_status"] == "success"
@@ -160,21 +167,44 @@ async def test_the_client_comes_back_after_a_crash(
     assert (found["stock"], found["held"]) == (4, 0)
 
 
+async def lapse(database: Database) -> None:
+    """Time passes: the lease of whoever died is over."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE payment_attempts SET lease_until = now() - interval '1 s',"
+            " next_look_at = now() - interval '1 s' WHERE next_look_at IS NOT NULL"
+        )
+
+
+async def settled(shopper: Storefront) -> None:
+    await lapse(shopper.shop.database)
+    assert await shopper.shop.worker.finish_attempts() == 1
+
+
 async def test_nobody_comes_back_after_a_crash(
     shopper: Storefront, database: Database, gateway: ScriptedGateway
 ) -> None:
     await crash(shopper, gateway)
-    process = shopper.shop.checkout.process_
-    assert await process.finish_abandoned() == 0, "the lease still lasts"
-    async with asyncio.timeout(10):
-        while not await process.finish_abandoned():
-            await asyncio.sleep(0.1)
+    assert await shopper.shop.worker.finish_attempts() == 0, "the lease still lasts"
+    gateway.looks = [Approved(Funds.CAPTURED, "ref")]
+    await settled(shopper)
     found = await facts(database)
     assert found["attempts"] == ["approved"]
     assert (found["stock"], found["held"]) == (4, 0)
     assert (await shopper.call("GET", f"{V2}/cart")).json()["items"] == []
     replayed = await shopper.process()
     assert replayed.json()["payment_result"]["payment_status"] == "success"
+
+
+async def test_a_charge_that_never_arrived_frees_the_cart(
+    shopper: Storefront, database: Database, gateway: ScriptedGateway
+) -> None:
+    await crash(shopper, gateway)
+    await settled(shopper)
+    found = await facts(database)
+    assert found["attempts"] == ["declined"]
+    assert (found["stock"], found["held"]) == (5, 0)
+    assert (await shopper.add(1)).status_code == 200
 
 
 async def test_an_attempt_outlives_its_cart(
@@ -184,10 +214,9 @@ async def test_an_attempt_outlives_its_cart(
     await crash(shopper, gateway)
     async with database.transaction() as connection:
         await connection.execute("UPDATE carts SET expires_at = now() - interval '1 second'")
-        await connection.execute("UPDATE carts SET paying_until = now() - interval '1 second'")
-        await connection.execute("UPDATE payment_attempts SET lease_until = now() - interval '1 s'")
     await sweep(database, shopper.shop.carts.clock)
-    assert await shopper.shop.checkout.process_.finish_abandoned() == 1
+    gateway.looks = [Approved(Funds.CAPTURED, "ref")]
+    await settled(shopper)
     found = await facts(database)
     assert found["attempts"] == ["approved"]
     assert (found["stock"], found["held"]) == (4, 0)

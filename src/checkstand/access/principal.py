@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from checkstand.errors import (
+    AdministratorOnly,
     AuthenticationFailed,
     KeyNotAccepted,
     MustSignIn,
@@ -104,6 +105,8 @@ class Caller:
     cart_key: str = ""
     key: ConsumerKey | None = None
     account: Account | None = None
+    operator: bool = False
+    """The command line, on the server itself. Nothing that comes over the network is."""
 
     @property
     def own_cart_key(self) -> str:
@@ -144,6 +147,15 @@ class Caller:
             raise SignInFirst("Send a consumer key, or sign in.")
         elif self.key.publishable or not self.key.permission.covers(writing):
             raise NotForYou("This consumer key may not do that.")
+
+    def must_manage(self) -> int | None:
+        """The account id of the shop manager or administrator who is calling, None for the command
+        line; AdministratorOnly for others. A consumer key never is one (DECISIONS 3)."""
+        if self.operator:
+            return None
+        if self.account is None or self.account.role is Role.CUSTOMER:
+            raise AdministratorOnly
+        return self.account.id
 
     def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
         """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""

@@ -61,7 +61,9 @@ class Cart:
     """The order that this document is becoming, or became when `placed_at` is set."""
     placed_at: datetime | None = None
     paying_until: datetime | None = None
-    """A payment for it is under way, at most until then: the document must not change."""
+    """Set while a payment attempt of it is live: the document must not change."""
+    awaits_action: bool = False
+    """That payment waits for the shopper, at the provider: an edit calls it off (DECISIONS 15)."""
 
     def line(self, key: str) -> CartLine | None:
         return next((line for line in self.lines if line.key == key), None)
@@ -139,6 +141,7 @@ def from_document(
     order_id: int | None,
     placed_at: datetime | None,
     paying_until: datetime | None,
+    awaits_action: bool,
     expires_at: datetime,
 ) -> Cart:
     """The cart that `as_document` stored."""
@@ -159,6 +162,7 @@ def from_document(
         order_id=order_id,
         placed_at=placed_at,
         paying_until=paying_until,
+        awaits_action=awaits_action,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -39,6 +39,12 @@ from checkstand.storage.idempotency import Ticket
 from checkstand.tax.service import TaxTables
 
 Change = Callable[[Cart, Scene], tuple[Cart, Notices]]
+CallOff = Callable[[str], Awaitable[None]]
+"""Calls off a payment that waits for the shopper, by cart key; PaymentPending when it cannot."""
+
+
+class _AwaitsAction(Exception):
+    """The cart's payment has to be called off before it can be edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class CartLimits:
 def open_document(cart: Cart) -> Cart:
     """The document that a write works on. One whose payment is under way, or was left open by a
     crash and is about to be finished, is refused with PaymentPending (DECISIONS 15)."""
+    if cart.awaits_action:
+        raise _AwaitsAction
     if cart.paying_until is not None:
         raise PaymentPending
     return cart
@@ -67,6 +75,7 @@ class CartService:
     clock: Clock
     queue: CartQueue
     limits: CartLimits
+    call_off: CallOff
     seen: SeenCarts = field(default_factory=SeenCarts)
 
     # --- reading -------------------------------------------------------------------------------
@@ -243,8 +252,11 @@ class CartService:
 
     async def calculate(self, caller: Caller, ticket: Ticket | None = None) -> CartView:
         """Works the totals out again and stores what was shown."""
-        if await self.find(caller) is None:
+        found = await self.find(caller)
+        if found is None:
             return self._nothing(caller)
+        if found.cart.paying_until is not None:
+            return found  # what is being paid is worked out already, and stays
         return await self.change(caller, lambda cart, _: (cart, {}), ticket)
 
     async def update_customer(
@@ -281,12 +293,29 @@ class CartService:
         Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
         """
         wanted = products or {}
-        asked = [product.stock_id for product in wanted.values() if product.manages_stock]
         key = caller.own_cart_key
-        async with (
-            self.queue.turn(key, self.limits.turn_timeout),
-            self.database.transaction() as connection,
-        ):
+        async with self.queue.turn(key, self.limits.turn_timeout):
+            try:
+                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+            except _AwaitsAction:
+                await self.call_off(key)
+            try:
+                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+            except _AwaitsAction:  # another process has begun to pay meanwhile
+                raise PaymentPending from None
+
+    async def _changed(
+        self,
+        caller: Caller,
+        key: str,
+        change: Change,
+        ticket: Ticket | None,
+        wanted: Mapping[int, Product],
+        must_exist: bool,
+    ) -> CartView:
+        """One transaction of `change`."""
+        asked = [product.stock_id for product in wanted.values() if product.manages_stock]
+        async with self.database.transaction() as connection:
             now = self.clock.now()
             found = await store.lock(connection, key, now, asked)
             if found.cart is None:

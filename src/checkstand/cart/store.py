@@ -28,7 +28,7 @@ class StoredCart:
 # From `revisions`, so that there is a row, with the stock asked for, even when there is no cart.
 _FIND = """
 SELECT c.cart_key, c.version, c.customer_id, c.document, c.order_id, c.placed_at,
-    c.paying_until, c.expires_at,
+    c.paying_until, c.awaits_action, c.expires_at,
     CASE WHEN coalesce(c.stock_ids, '{}') = '{}' AND $3::bigint[] = '{}' THEN NULL
          ELSE stock_available(coalesce(c.stock_ids, '{}') || $3::bigint[], c.order_id, $2)
     END AS stock,
@@ -91,7 +91,8 @@ async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> 
     """Stores the new state of a locked cart; its version moves by one."""
     await connection.execute(
         "UPDATE carts SET version = version + 1, document = $2, stock_ids = $3, order_id = $4,"
-        " placed_at = $5, paying_until = $6, expires_at = $7 WHERE cart_key = $1",
+        " placed_at = $5, paying_until = $6, expires_at = $7, awaits_action = $8"
+        " WHERE cart_key = $1",
         cart.key,
         cart.as_document(),
         list(stock_ids),
@@ -99,6 +100,7 @@ async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> 
         cart.placed_at,
         cart.paying_until,
         cart.expires_at,
+        cart.awaits_action,
     )
 
 
@@ -126,9 +128,17 @@ async def delete(connection: Connection, key: str) -> None:
     await connection.execute("DELETE FROM carts WHERE cart_key = $1", key)
 
 
-async def set_paying(connection: Connection, key: str, until: datetime) -> None:
-    """Renews how long a locked cart belongs to the payment under way."""
-    await connection.execute("UPDATE carts SET paying_until = $2 WHERE cart_key = $1", key, until)
+async def set_paying(
+    connection: Connection, key: str, since: datetime | None, *, awaits_action: bool = False
+) -> None:
+    """Marks a locked cart as one whose payment is under way, or is not any more."""
+    await connection.execute(
+        "UPDATE carts SET paying_until = $2, awaits_action = $3, version = version + 1"
+        " WHERE cart_key = $1",
+        key,
+        since,
+        awaits_action,
+    )
 
 
 async def tax_revision(connection: Connection) -> int:
@@ -160,6 +170,7 @@ def _stored(row: Record) -> StoredCart:
         order_id=row["order_id"],
         placed_at=row["placed_at"],
         paying_until=row["paying_until"],
+        awaits_action=row["awaits_action"],
         expires_at=row["expires_at"],
     )
     return StoredCart(cart, stock, row["tax_revision"])

@@ -56,6 +56,11 @@ class Placement:
     attempt_id: str = ""
     gateway_error: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def done(self) -> bool:
+        """Whether the order is placed: paid, promised, or free."""
+        return self.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE)
+
 
 def placed(order: Order) -> Placement:
     """The answer for an order that was placed; the same however often it is asked for."""

@@ -2,28 +2,29 @@
 
 Transaction A freezes what is bought and opens an attempt; the gateway is asked with no
 transaction open; transaction B records what came of it. A process that dies in between leaves
-an attempt with a lease; whoever comes after the lease (the client again, or the housekeeping)
-asks the gateway about the same attempt and settles it. (DESIGN, "One purchase, one way down".)
+an attempt with a lease; whoever comes after the lease (the client again, or the worker) asks the
+gateway about the same attempt and settles it. (DESIGN, "One purchase, one way down".)
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, assert_never
+from datetime import datetime
+from typing import Any
 
 from checkstand.access.principal import Caller
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, cart_hash, settled, shown
-from checkstand.checkout import drafting
+from checkstand.checkout import drafting, paying
+from checkstand.checkout.charging import Charging
 from checkstand.checkout.model import PaymentStatus, Placement, ProcessCommand, placed
-from checkstand.checkout.settle import REPLAYED_FOR, settle
-from checkstand.checkout.update import for_process, required, updated
+from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
+from checkstand.checkout.settle import REPLAYED_FOR
+from checkstand.checkout.update import apply, for_process, required, updated
 from checkstand.errors import (
     CartNotFound,
     CheckoutInProgress,
@@ -32,32 +33,24 @@ from checkstand.errors import (
     EmptyCart,
     InsufficientStock,
     ParameterInvalid,
-    PaymentFailed,
-    Refusal,
+    PaymentPending,
     TotalsChanged,
 )
-from checkstand.kit import ids
 from checkstand.kit.money import Money
 from checkstand.orders import store as orders
 from checkstand.orders.model import Order
-from checkstand.payments import store as attempts
-from checkstand.payments.guard import Charge
-from checkstand.payments.model import Attempt, AttemptState, Declined
-from checkstand.payments.service import Payments
+from checkstand.payments import card_data
+from checkstand.payments.model import Attempt
+from checkstand.payments.service import NOTHING_DUE, Payments
+from checkstand.payments.store import attempts
 from checkstand.stock import store as stock
 from checkstand.stock.model import Shortage
 from checkstand.storage import idempotency
 from checkstand.storage.database import Connection
 from checkstand.storage.idempotency import Ticket
 
-_log = logging.getLogger(__name__)
 _POLL = 0.05
 """Seconds between two looks at a cart that another server process is charging."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Busy:
-    """Another process is charging the cart's attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,88 +60,46 @@ class _Moved:
     refusal: TotalsChanged
 
 
-_Opened = Placement | Attempt | _Busy | _Moved
+_Opened = Placement | Attempt | Busy | Superseded | _Moved
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
     carts: CartService
     payments: Payments
-    hold_for: timedelta
+    charging: Charging
     wait_seconds: float
     strict_phone: bool
+    return_url: ReturnUrl
 
     async def run(
         self, caller: Caller, command: ProcessCommand, ticket: Ticket | None
     ) -> Placement:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
-        `wait_seconds`, without a connection. PaymentFailed when the gateway declines."""
+        `wait_seconds`, without a connection. A decline is a Placement too."""
+        card_data.refuse(command.payment)
         key = caller.own_cart_key
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
+        payment = await paying.with_saved(self.carts.database, caller, command.payment)
+        command = replace(command, payment=payment)
         give_up = time.monotonic() + self.wait_seconds
         async with self.carts.queue.turn(key, self.wait_seconds):
-            while isinstance(opened := await self._open(key, command, ticket), _Busy):
-                if time.monotonic() > give_up:
-                    raise CheckoutInProgress
-                await asyncio.sleep(_POLL)
-            match opened:
-                case Placement():
-                    return opened
-                case _Moved():
-                    raise opened.refusal
-                case Attempt():
-                    return await self._charge(opened, key, command.payment, ticket)
-                case _:
-                    assert_never(opened)
-
-    async def finish_abandoned(self, limit: int = 20) -> int:
-        """Settles attempts that a crash or a lost answer left open; says how many."""
-        async with self.carts.database.acquire() as connection:
-            keys = await attempts.abandoned(connection, self.carts.clock.now(), limit)
-        for key in keys:
-            try:
-                async with self.carts.queue.turn(key, self.wait_seconds):
-                    opened = await self._reopen(key)
-                    if isinstance(opened, Attempt):
-                        await self._charge(opened, key, {}, None)
-            except Refusal as refusal:  # a decline is an outcome too
-                _log.warning("an attempt that was left open ended: %s", refusal)
-            except Exception:  # the others must not wait for this one
-                _log.exception("an attempt that was left open could not be finished")
-        return len(keys)
-
-    async def _charge(
-        self, attempt: Attempt, key: str, payment: Any, ticket: Ticket | None
-    ) -> Placement:
-        outcome = await self.payments.charge(attempt, payment)
-        async with self.carts.database.transaction() as connection:
-            now = self.carts.clock.now()
-            placement = await settle(connection, attempt, key, outcome, now)
-            if isinstance(outcome, Declined):
-                await self.payments.guard.after_decline(connection, attempt.id, now)
-            if placement.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE):
-                await idempotency.remember(connection, ticket, placement, key, now)
-        if placement.status is PaymentStatus.FAILED:
-            raise PaymentFailed(
-                placement.message,
-                data={
-                    "error_type": "payment_error",
-                    "message": placement.message,
-                    "order_id": placement.order.id,
-                    "gateway_error": dict(placement.gateway_error),
-                },
-            )
-        return placement
-
-    async def _reopen(self, key: str) -> _Opened:
-        """An attempt whose lease has run out, claimed for this process."""
-        async with self.carts.database.transaction() as connection:
-            now = self.carts.clock.now()
-            # Expired or not: an attempt outlives the cart that it was opened for.
-            found = await carts.lock(connection, key, carts.LONG_AGO)
-            if found.cart is None or found.cart.placed_at is not None:
-                return _Busy()
-            return await self._unfinished(connection, found.cart, now) or _Busy()
+            while True:
+                match await self._open(key, command, ticket):
+                    case Busy():
+                        if time.monotonic() > give_up:
+                            raise CheckoutInProgress
+                        await asyncio.sleep(_POLL)
+                    case Superseded(attempt=attempt):
+                        called_off = await self.charging.call_off(attempt)
+                        if not called_off.done and called_off.status is not PaymentStatus.FAILED:
+                            raise PaymentPending
+                    case Attempt() as attempt:
+                        return await self.charging.charge(attempt, payment, ticket)
+                    case _Moved(refusal=refusal):
+                        raise refusal
+                    case Placement() as placement:
+                        return placement
 
     async def _open(self, key: str, command: ProcessCommand, ticket: Ticket | None) -> _Opened:
         """Transaction A."""
@@ -161,9 +112,11 @@ class Process:
             await idempotency.replay(connection, ticket, now)
             if cart.placed_at is not None:
                 return await self._replayed(connection, cart, now)
-            unfinished = await self._unfinished(connection, cart, now)
-            if unfinished is not None:
-                return unfinished
+            if cart.paying_until is not None:
+                under_way = await self._under_way(connection, cart, command, now)
+                if under_way is not None:
+                    return under_way
+                cart = replace(cart, paying_until=None, awaits_action=False)
             if not cart.lines:
                 raise EmptyCart
             # Read after the lock was had: a wait for it may have been long.
@@ -198,25 +151,32 @@ class Process:
             raise CheckstandError(f"order {cart.order_id}, which a cart became, is not there")
         return placed(order)
 
-    async def _unfinished(
-        self, connection: Connection, cart: Cart, now: datetime
-    ) -> Attempt | _Busy | None:
-        """The attempt that a payment under way left with this cart: somebody else's while its
-        lease lasts, ours after it."""
-        if cart.paying_until is None or cart.order_id is None:
+    async def _under_way(
+        self, connection: Connection, cart: Cart, command: ProcessCommand, now: datetime
+    ) -> Placement | Attempt | Busy | Superseded | None:
+        """What to do about the payment that is under way for this cart; None when there is none
+        after all."""
+        order = await orders.head(connection, cart.order_id or 0, lock=True)
+        attempt = await attempts.live_attempt(connection, order.id) if order else None
+        if order is None or attempt is None:
             return None
-        if cart.paying_until > now:
-            return _Busy()
-        order = await orders.head(connection, cart.order_id, lock=True)
-        if order is None:
-            return None
-        attempt = await attempts.live_attempt(connection, order.id, order.currency.exponent)
-        if attempt is None:
-            return None
-        until = now + timedelta(seconds=self.payments.lease_seconds(attempt.gateway))
-        await attempts.renew_lease(connection, attempt.id, until)
-        await carts.set_paying(connection, cart.key, until)
-        return replace(attempt, lease_until=until)
+        changed, problems = apply(
+            cart,
+            for_process(command),
+            self.carts.shop,
+            self.payments,
+            strict_phone=self.strict_phone,
+        )
+        same = changed == cart and not problems
+        return await paying.resume(
+            connection,
+            self.payments,
+            order,
+            replace(attempt, return_url=self.return_url(order.id, order.order_key)),
+            command.payment,
+            now,
+            same_cart=same,
+        )
 
     async def _moved(self, connection: Connection, cart: Cart, seen: CartView) -> _Moved | None:
         """Whether prices, taxes or rates changed since the total was shown (DECISIONS 11). What
@@ -255,7 +215,8 @@ class Process:
         now: datetime,
     ) -> Attempt:
         """The order frozen, its stock held, the attempt open, the cart marked: all or nothing."""
-        gateway = self.payments.gateways[cart.payment_method if seen.quote.needs_payment else ""]
+        chosen = cart.payment_method if seen.quote.needs_payment else NOTHING_DUE
+        gateway = self.payments.gateways[chosen]
         order = drafting.draft(
             seen,
             fingerprint=cart_hash(seen),
@@ -266,21 +227,21 @@ class Process:
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)
         if wants:
-            shortages += await stock.hold(connection, order.id, wants, now, now + self.hold_for)
+            until = now + self.charging.hold_for
+            shortages += await stock.hold(connection, order.id, wants, now, until)
         if shortages:
             raise _insufficient(seen, shortages)
-        until = now + timedelta(seconds=self.payments.lease_seconds(gateway.description.id))
-        attempt = Attempt(
-            id=ids.attempt_id(),
-            order_id=order.id,
-            gateway=gateway.description.id,
-            state=AttemptState.OPEN,
-            amount=order.total,
-            lease_until=until,
+        attempt = await paying.begin(
+            connection,
+            gateway,
+            order,
+            chosen,
+            command.payment,
+            now,
+            return_url=self.return_url,
+            guard=self.payments.guard,
         )
-        await self.payments.guard.before_charge(connection, charge_of(attempt, order), now)
-        await attempts.open_attempt(connection, attempt, now)
-        await self.carts.store_paying(connection, cart, seen, order.id, until)
+        await self.carts.store_paying(connection, cart, seen, order.id, attempt.lease_until)
         return attempt
 
     async def _stored(self, connection: Connection, cart: Cart, order: Order) -> Order:
@@ -293,17 +254,6 @@ class Process:
         await stock.release(connection, before.id)
         again = replace(order, id=before.id, number=before.number, order_key=before.order_key)
         return await orders.rewrite(connection, again)
-
-
-def charge_of(attempt: Attempt, order: Order) -> Charge:
-    """What the guard is told."""
-    return Charge(
-        attempt_id=attempt.id,
-        gateway=attempt.gateway,
-        cart_key=order.cart_key,
-        email=order.billing.email,
-        customer_id=order.customer_id,
-    )
 
 
 def totals_changed(seen: CartView, previous: Money) -> TotalsChanged:

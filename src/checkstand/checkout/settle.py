@@ -1,11 +1,13 @@
-"""Recording what came of a payment attempt: the one door for client, worker and provider alike.
+"""Recording what came of a payment attempt: the one door for client, webhook, worker and
+administrator alike.
 
-Harmless when repeated: an attempt that was settled before changes nothing. Locks are taken in the
-order of the house: cart, order, stock.
+Harmless when repeated: an attempt that was settled before changes nothing, unless the provider
+says something new about its money. Locks are taken in the order of the house: cart, order, stock.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -16,7 +18,6 @@ from checkstand.checkout.model import PaymentStatus, Placement, placed
 from checkstand.errors import CheckstandError
 from checkstand.orders import store as orders
 from checkstand.orders.model import Order, OrderStatus
-from checkstand.payments import store as attempts
 from checkstand.payments.model import (
     Approved,
     Attempt,
@@ -25,47 +26,76 @@ from checkstand.payments.model import (
     Funds,
     NeedsAction,
     Outcome,
+    Refund,
     Unknown,
 )
+from checkstand.payments.store import attempts, contexts, refunds, tokens
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
+_log = logging.getLogger(__name__)
 REPLAYED_FOR = timedelta(hours=48)
 """How long a process on a placed cart answers with its order (DECISIONS 17)."""
 _ROW_KEPT_FOR = REPLAYED_FOR + timedelta(hours=24)
+_FIRST_LOOK = 2.0
+_LAST_LOOK = 900.0
+_ACTION_LOOK = 60.0
+_DECLINED = "The payment was declined."
+_TAKEN = (Funds.CAPTURED, Funds.NOTHING_DUE)
 
 
 async def settle(
-    connection: Connection, attempt: Attempt, cart_key: str, outcome: Outcome, now: datetime
+    connection: Connection,
+    attempt: Attempt,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    hold_until: datetime | None = None,
 ) -> Placement:
-    """Transaction B: the outcome on the attempt, the order moved, stock and cart after it."""
-    found = await carts.lock(connection, cart_key, carts.LONG_AGO)
+    """Transaction B: the outcome on the attempt, the order moved, stock and cart after it.
+    `hold_until`: how long stock stays kept while the payment is open; None leaves it."""
+    found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
     order = await orders.head(connection, attempt.order_id, lock=True)
     if order is None:
         raise CheckstandError(f"attempt {attempt.id} has no order")
-    state, reference = _recorded(outcome)
-    if not await attempts.settle(connection, attempt.id, state, reference, now):
-        return _standing(order)
+    recorded = _recorded(attempt, outcome)
+    if not await attempts.settle(connection, recorded, now, _next_look(recorded, now)):
+        return await _settled_before(connection, order, attempt, outcome, now)
+    if recorded.reference and not recorded.state.live:
+        await contexts.forget(connection, recorded.gateway, recorded.reference)
     cart = found.cart if found.cart and found.cart.order_id == order.id else None
     match outcome:
         case Approved():
-            return await _approved(connection, order, cart, outcome, now)
+            return await _approved(connection, order, cart, recorded, outcome, now)
         case Declined():
             return await _declined(connection, order, cart, outcome)
         case NeedsAction():
-            return Placement(
-                order,
-                PaymentStatus.NEEDS_ACTION,
-                "One more step is needed to pay.",
-                redirect_url=outcome.redirect_url,
-                action_type=outcome.action_type,
-                action_data=outcome.action_data,
-                attempt_id=attempt.id,
-            )
+            if cart is not None and not cart.awaits_action:
+                await carts.set_paying(connection, cart.key, now, awaits_action=True)
+            if hold_until is not None:
+                await stock.extend(connection, order.id, hold_until)
+            return needs_action(order, recorded)
         case Unknown():
-            return pending(order, attempt)
+            if cart is not None and cart.awaits_action:
+                await carts.set_paying(connection, cart.key, now)
+            if hold_until is not None:
+                await stock.extend(connection, order.id, hold_until)
+            return pending(order, recorded)
         case _:
             assert_never(outcome)
+
+
+async def let_go(connection: Connection, attempt: Attempt, now: datetime) -> Placement:
+    """Records that a payment that waited for the shopper was called off at the provider."""
+    found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
+    order = await orders.head(connection, attempt.order_id, lock=True)
+    if order is None:
+        raise CheckstandError(f"attempt {attempt.id} has no order")
+    void = replace(attempt, state=AttemptState.VOID, action=None)
+    if not await attempts.settle(connection, void, now, None):
+        return standing(order)
+    cart = found.cart if found.cart and found.cart.order_id == order.id else None
+    return await _declined(connection, order, cart, Declined("The payment was not completed."))
 
 
 def pending(order: Order, attempt: Attempt) -> Placement:
@@ -78,32 +108,79 @@ def pending(order: Order, attempt: Attempt) -> Placement:
     )
 
 
-def _recorded(outcome: Outcome) -> tuple[AttemptState, str]:
+def needs_action(order: Order, attempt: Attempt) -> Placement:
+    """The shopper has to do something first (DECISIONS 13)."""
+    action = attempt.action
+    assert action is not None, "an attempt that waits for the shopper says what for"
+    return Placement(
+        order,
+        PaymentStatus.NEEDS_ACTION,
+        "One more step is needed to pay.",
+        redirect_url=action.redirect_url,
+        action_type=action.action_type,
+        action_data=action.action_data,
+        attempt_id=attempt.id,
+    )
+
+
+def standing(order: Order) -> Placement:
+    """How an order stands that somebody else has settled."""
+    if order.placed_at is not None:
+        return placed(order)
+    return Placement(order, PaymentStatus.FAILED, _DECLINED)
+
+
+def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
+    """The attempt as it is after the outcome."""
     match outcome:
-        case Approved(reference=reference):
-            return AttemptState.APPROVED, reference
+        case Approved(funds=funds, reference=reference):
+            return replace(
+                attempt,
+                state=AttemptState.APPROVED,
+                reference=reference or attempt.reference,
+                funds=funds,
+                captured=attempt.amount.minor if funds is Funds.CAPTURED else 0,
+                action=None,
+            )
         case Declined():
-            return AttemptState.DECLINED, ""
+            return replace(attempt, state=AttemptState.DECLINED, action=None)
         case NeedsAction(reference=reference):
-            return AttemptState.NEEDS_ACTION, reference
-        case Unknown():
-            return AttemptState.UNKNOWN, ""
+            return replace(
+                attempt,
+                state=AttemptState.NEEDS_ACTION,
+                reference=reference or attempt.reference,
+                action=outcome,
+            )
+        case Unknown(reference=reference):
+            return replace(
+                attempt,
+                state=AttemptState.UNKNOWN,
+                reference=reference or attempt.reference,
+                action=None,
+            )
         case _:
             assert_never(outcome)
 
 
-def _standing(order: Order) -> Placement:
-    """How an order stands that somebody else has settled."""
-    if order.placed_at is not None:
-        return placed(order)
-    return Placement(order, PaymentStatus.FAILED, "The payment was declined.")
+def _next_look(attempt: Attempt, now: datetime) -> datetime | None:
+    """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes; every minute while
+    a shopper is at it, who may not come back."""
+    if not attempt.state.live:
+        return None
+    longest = _LAST_LOOK if attempt.state is AttemptState.UNKNOWN else _ACTION_LOOK
+    return now + timedelta(seconds=min(longest, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
 
 
 async def _approved(
-    connection: Connection, order: Order, cart: Cart | None, outcome: Approved, now: datetime
+    connection: Connection,
+    order: Order,
+    cart: Cart | None,
+    attempt: Attempt,
+    outcome: Approved,
+    now: datetime,
 ) -> Placement:
-    paid = outcome.funds in (Funds.CAPTURED, Funds.NOTHING_DUE)
-    if outcome.funds is Funds.AWAITED:
+    paid = outcome.funds in _TAKEN
+    if outcome.funds in (Funds.AWAITED, Funds.AUTHORISED):
         to = OrderStatus.ON_HOLD
     elif paid and not order.needs_processing:
         to = OrderStatus.COMPLETED
@@ -111,6 +188,8 @@ async def _approved(
         to = OrderStatus.PROCESSING
     order = await orders.move(connection, order, to, placed_at=now, paid_at=now if paid else None)
     await stock.take(connection, order.id)
+    if outcome.saved is not None and attempt.customer_id is not None:
+        await tokens.save(connection, attempt.customer_id, attempt.gateway, outcome.saved, now)
     if cart is not None:
         closed = replace(
             cart.reopened(),
@@ -128,8 +207,80 @@ async def _declined(
     order = await orders.move(connection, order, OrderStatus.FAILED, placed_at=None, paid_at=None)
     await stock.release(connection, order.id)
     if cart is not None:
-        counted = sorted({line.sold_id for line in cart.lines})
-        await carts.save(connection, replace(cart, paying_until=None), counted)
+        await carts.set_paying(connection, cart.key, None)
     return Placement(
         order, PaymentStatus.FAILED, outcome.message, gateway_error=outcome.gateway_error
     )
+
+
+async def _settled_before(
+    connection: Connection, order: Order, attempt: Attempt, outcome: Outcome, now: datetime
+) -> Placement:
+    """What the provider says about an attempt that is over. Money that came after it was given up
+    goes back: the shopper may have paid in another way since."""
+    known = await attempts.find(connection, attempt.id, lock=True)
+    if known is None:
+        return standing(order)
+    if isinstance(outcome, Declined) and known.funds is Funds.AUTHORISED:
+        return standing(await released(connection, order, known))  # it lapsed at the provider
+    if not isinstance(outcome, Approved):
+        return standing(order)
+    if known.state in (AttemptState.DECLINED, AttemptState.VOID):
+        reference = outcome.reference or known.reference
+        if await attempts.used_by_another(connection, known, reference):
+            return standing(order)
+        await _send_back(connection, known, outcome, now)
+        return standing(order)
+    if known.funds is Funds.AUTHORISED and outcome.funds is Funds.CAPTURED:
+        order = await captured(connection, order, known, known.amount.minor, now)
+    return standing(order)
+
+
+async def captured(
+    connection: Connection, order: Order, attempt: Attempt, minor: int, now: datetime
+) -> Order:
+    """Records that reserved or awaited money was taken; the order is locked by the caller."""
+    await attempts.set_funds(connection, attempt.id, Funds.CAPTURED, minor, attempt.reference)
+    to = order.status
+    if order.status is OrderStatus.ON_HOLD:
+        to = OrderStatus.PROCESSING if order.needs_processing else OrderStatus.COMPLETED
+    return await orders.move(connection, order, to, placed_at=order.placed_at or now, paid_at=now)
+
+
+async def released(connection: Connection, order: Order, attempt: Attempt) -> Order:
+    """Records that reserved money was let go: the order is cancelled and its goods are back. The
+    order is locked by the caller."""
+    await attempts.set_funds(connection, attempt.id, Funds.RETURNED, 0, attempt.reference)
+    full = await orders.find(connection, order.id)
+    if full is not None:
+        await stock.give_back(connection, full.sold)
+    return await orders.move(
+        connection, order, OrderStatus.CANCELLED, placed_at=order.placed_at, paid_at=None
+    )
+
+
+async def _send_back(
+    connection: Connection, attempt: Attempt, outcome: Approved, now: datetime
+) -> None:
+    """An open refund, or the release of what was reserved; the worker carries it out."""
+    _log.error(
+        "%s has paid attempt %s, which was given up before: the money goes back",
+        attempt.gateway,
+        attempt.id,
+    )
+    minor = attempt.amount.minor
+    await attempts.set_funds(
+        connection,
+        attempt.id,
+        outcome.funds,
+        minor if outcome.funds is Funds.CAPTURED else 0,
+        outcome.reference or attempt.reference,
+    )
+    late = Refund(
+        id=f"rf_late_{attempt.id}",
+        attempt=attempt,
+        amount=attempt.amount,
+        created_at=now,
+        reason="Paid after the attempt was given up.",
+    )
+    await refunds.insert(connection, late, None, now)

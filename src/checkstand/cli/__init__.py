@@ -14,6 +14,7 @@ from checkstand.errors import CheckstandError
 _COMMANDS = (
     "demo",
     "serve",
+    "worker",
     "doctor",
     "db",
     "keys",
@@ -21,6 +22,8 @@ _COMMANDS = (
     "privacy",
     "catalog",
     "tax",
+    "payments",
+    "reload",
     "openapi",
 )
 

@@ -230,7 +230,10 @@ def _serve(
     settings: Settings, listener: socket.socket, announce: Callable[[], None], stop: _Stop
 ) -> None:
     options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
-    server = _Server(uvicorn.Config(create_app(settings), **options), announce, stop)
+    app = create_app(
+        settings, reread=lambda: demo_settings(settings.database.url, settings.server.base_url)
+    )
+    server = _Server(uvicorn.Config(app, **options), announce, stop)
     stop.check()
     try:
         server.run(sockets=[listener])
@@ -377,6 +380,10 @@ curl -s -X PUT '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 -H 'Content-Type: application/json' \
 -d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
+
+Test payments: in the last line, "payment_method":"sandbox","payment_data":{{"token":"tok_success"}}
+(or tok_declined, tok_requires_action, tok_timeout_after_success; GET
+/wp-json/cocart/preview/checkout/payment-methods lists the methods).
 
 Ctrl-C stops the shop; its data stays.
 """

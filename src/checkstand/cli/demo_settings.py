@@ -53,6 +53,7 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
             ]
         },
         gateways={
+            "sandbox": {"enabled": True},
             "bacs": {"enabled": True},
             "cheque": {"enabled": True},
             "cod": {"enabled": True},

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from checkstand import guarding
 from checkstand.access import key_store as access
 from checkstand.cli.session import configured
+from checkstand.cli.storefront import differences, variables
 from checkstand.errors import CheckstandError, ConfigurationError
+from checkstand.kit.clock import SystemClock
+from checkstand.payments.gateway import House
 from checkstand.settings import Settings
 from checkstand.storage import migrate
 from checkstand.storage.database import Connection, Database, PoolOptions
 from checkstand.tax import store as tax
-from checkstand.wiring import gateways_of
+from checkstand.wiring.gateways import gateways_of
 
 _OLDEST_POSTGRES = 140000
 _MOST_SKEW = 2.0
@@ -34,7 +38,12 @@ class Finding:
 
 
 @click.command()
-def doctor() -> None:
+@click.option(
+    "--storefront",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A storefront's .env file: are its publishable keys those of this shop?",
+)
+def doctor(storefront: Path | None) -> None:
     """Checks settings, database, schema, clock and gateways. Exit code 1: something is wrong."""
     try:
         settings = configured()
@@ -44,7 +53,7 @@ def doctor() -> None:
 
     async def run() -> bool:
         healthy = True
-        async for finding in examine(settings):
+        async for finding in examine(settings, storefront):
             mark = "✓" if not finding.fix else "✗" if finding.fatal else "!"
             click.echo(f"{mark} {finding.what}")
             if finding.fix:
@@ -58,10 +67,11 @@ def doctor() -> None:
     click.echo("All is well.")
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings, storefront: Path | None = None) -> AsyncIterator[Finding]:
     """All findings, from the settings inwards; stops where the next check makes no sense."""
     yield Finding(f"settings are valid; Python {sys.version.split()[0]}")
-    yield _gateways(settings)
+    for finding in _gateways(settings, storefront):
+        yield finding
     yield _shipping(settings)
     yield await _limits(settings)
     if not settings.database.url:
@@ -135,13 +145,30 @@ def _unlisted(settings: Settings, keys: list[access.StoredKey]) -> list[str]:
     return [] if "*" in allowed else sorted(named - allowed)
 
 
-def _gateways(settings: Settings) -> Finding:
-    names = [name for name in gateways_of(settings) if name]
-    if names:
-        return Finding(f"gateways: {', '.join(names)}")
-    return Finding(
-        "gateways: none", "Switch one on, such as gateways.bacs.enabled = true.", fatal=False
-    )
+def _gateways(settings: Settings, storefront: Path | None) -> Iterator[Finding]:
+    """Which there are, whether their keys fit together, and what a storefront must use."""
+    house = House(SystemClock(), settings.server.base_url)
+    try:
+        gateways = gateways_of(settings, house, None)
+    except ConfigurationError as error:
+        yield Finding(f"gateways: {error}", "Mend it in the settings: the shop does not start.")
+        return
+    names = [name for name in gateways if name]
+    off = "" if names else "Switch one on, such as gateways.bacs.enabled = true."
+    yield Finding(f"gateways: {', '.join(names) or 'none'}", off, fatal=False)
+    for name, gateway in gateways.items():
+        description = gateway.description
+        if not description.offline:
+            mode = "test" if description.test_mode else "live"
+            uses = ", ".join(f"{key} {text}" for key, text in description.storefront.items())
+            connected = "" if description.is_connected else "Its credentials are not all there."
+            yield Finding(f"{name}: {mode} mode; storefronts use {uses or 'nothing'}", connected)
+    if storefront is not None:
+        wrong = list(differences(variables(storefront), gateways))
+        for each in wrong:
+            yield Finding(f"storefront: {each}", f"Change it in {storefront}.")
+        if not wrong:
+            yield Finding(f"storefront: {storefront} goes with these gateways")
 
 
 async def _limits(settings: Settings) -> Finding:

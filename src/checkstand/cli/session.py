@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkstand import audit
-from checkstand.app import LOG_FORMAT
+from checkstand.app import set_up_logging
 from checkstand.errors import ConfigurationError
 from checkstand.settings import FILE_VARIABLE, Settings, load
 from checkstand.storage.database import Database
 from checkstand.wiring import check_schema, pool_options
+
+__all__ = ["configured", "database_session", "database_url", "set_up_logging", "use_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,6 @@ def configured() -> Settings:
     settings = load()
     set_up_logging(settings)
     return settings
-
-
-def set_up_logging(settings: Settings) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.basicConfig(level=settings.log.level.upper(), format=LOG_FORMAT)
 
 
 def database_url(settings: Settings) -> str:

@@ -137,7 +137,11 @@ _CHECKOUT_CREDENTIALS: list[dict[str, list[str]]] = [
     {"ConsumerKey": []},
 ]
 _OTHER_CREDENTIALS: list[dict[str, list[str]]] = [{}, {"CartKey": []}, {"ConsumerKey": []}]
-_BACK_OFFICE = ("/wp-json/checkstand/", "/wp-json/cocart/v2/session")
+_ADMIN = "/wp-json/checkstand/v1/admin"
+_BACK_OFFICE = (
+    *(f"{_ADMIN}/{name}" for name in ("keys", "alerts", "audit", "shield")),
+    "/wp-json/cocart/v2/session",
+)
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -41,6 +41,15 @@ def attempt_id() -> str:
     return "att_" + uuid.uuid4().hex
 
 
+def refund_id() -> str:
+    """The name of one refund; the provider's idempotency key is derived from it."""
+    return "rf_" + uuid.uuid4().hex
+
+
+def context_id() -> str:
+    return "ctx_" + uuid.uuid4().hex
+
+
 def request_id() -> str:
     return secrets.token_hex(8)
 

@@ -58,7 +58,13 @@ MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
         }
     ),
     OrderStatus.ON_HOLD: frozenset(
-        {OrderStatus.PROCESSING, OrderStatus.COMPLETED, OrderStatus.FAILED, OrderStatus.CANCELLED}
+        {
+            OrderStatus.PROCESSING,
+            OrderStatus.COMPLETED,
+            OrderStatus.FAILED,
+            OrderStatus.CANCELLED,
+            OrderStatus.REFUNDED,
+        }
     ),
     OrderStatus.PROCESSING: frozenset(
         {OrderStatus.COMPLETED, OrderStatus.ON_HOLD, OrderStatus.CANCELLED, OrderStatus.REFUNDED}
@@ -96,6 +102,13 @@ class OrderLine:
     """{key, display_key, display_value} of chosen options."""
     downloads: tuple[Mapping[str, str], ...] = ()
     id: int = 0
+    refunded: int = 0
+    """Units that refunds speak for."""
+
+    @property
+    def sold_id(self) -> int:
+        """The product that was bought: the variation, or the product itself."""
+        return self.variation_id or self.product_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +168,14 @@ class Order:
     @property
     def payable(self) -> bool:
         return self.status in (OrderStatus.PENDING, OrderStatus.FAILED) and self.needs_payment
+
+    @property
+    def sold(self) -> dict[int, int]:
+        """Units by product or variation id, over all lines."""
+        units: dict[int, int] = {}
+        for line in self.lines:
+            units[line.sold_id] = units.get(line.sold_id, 0) + line.quantity
+        return units
 
     @property
     def downloads(self) -> list[Mapping[str, Any]]:

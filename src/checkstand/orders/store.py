@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -67,6 +68,10 @@ _ORDER = """
 SELECT o.*,
     (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.position), '[]') FROM order_lines l
      WHERE l.order_id = o.id) AS lines,
+    (SELECT coalesce(jsonb_object_agg(back.line_id, back.units), '{}') FROM (
+        SELECT entry->>'line_id' AS line_id, sum((entry->>'quantity')::bigint) AS units
+        FROM refunds r, jsonb_array_elements(r.lines) AS entry
+        WHERE r.order_id = o.id AND r.state <> 'refused' GROUP BY 1) AS back) AS refunded,
     (SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.position), '[]') FROM order_charges c
      WHERE c.order_id = o.id) AS charges
 FROM orders o WHERE o.id = $1
@@ -121,6 +126,17 @@ async def move(
         {"from": order.status.value, "to": to.value},
     )
     return replace(order, status=to, placed_at=placed_at, paid_at=paid_at)
+
+
+async def choose_method(connection: Connection, order: Order, method: str, title: str) -> Order:
+    """An unpaid order is to be paid in another way."""
+    await connection.execute(
+        "UPDATE orders SET payment_method = $2, payment_method_title = $3 WHERE id = $1",
+        order.id,
+        method,
+        title,
+    )
+    return replace(order, payment_method=method, payment_method_title=title)
 
 
 def _values(order: Order) -> tuple[Any, ...]:
@@ -211,12 +227,12 @@ def _order(row: Record) -> Order:
         created_at=row["created_at"],
         placed_at=row["placed_at"],
         paid_at=row["paid_at"],
-        lines=tuple(_line(stored, currency) for stored in row.get("lines", ())),
+        lines=tuple(_line(stored, currency, row["refunded"]) for stored in row.get("lines", ())),
         charges=tuple(_charge(stored, currency) for stored in row.get("charges", ())),
     )
 
 
-def _line(stored: dict[str, Any], currency: Currency) -> OrderLine:
+def _line(stored: dict[str, Any], currency: Currency, refunded: Mapping[str, int]) -> OrderLine:
     amounts = ("unit_price", "subtotal", "subtotal_tax", "total", "tax")
     plain = ("item_key", "product_id", "variation_id", "name", "title", "product_type", "sku")
     values: dict[str, Any] = {name: Money(stored[name], currency) for name in amounts}
@@ -225,6 +241,7 @@ def _line(stored: dict[str, Any], currency: Currency) -> OrderLine:
         **values,
         meta=tuple(stored["meta"]),
         downloads=tuple(stored["downloads"]),
+        refunded=refunded.get(str(stored["id"]), 0),
     )
 
 

@@ -1,17 +1,19 @@
-"""Which payment methods there are, and the one place that calls a gateway."""
+"""Which payment methods there are, and the one place that asks a gateway."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import traceback
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from checkstand.errors import PaymentMethodUnknown
-from checkstand.payments.gateway import Description, Gateway
+from checkstand.errors import PaymentMethodUnknown, ProviderSilent, Refusal
+from checkstand.kit.money import Money
+from checkstand.payments.gateway import Context, Description, Due, Gateway
 from checkstand.payments.guard import Guard, NoGuard
-from checkstand.payments.model import Attempt, Outcome, Unknown
+from checkstand.payments.model import Attempt, Outcome, Refund, Unknown
 
 _log = logging.getLogger(__name__)
 NOTHING_DUE = ""
@@ -21,23 +23,32 @@ NOTHING_DUE = ""
 @dataclass(frozen=True, slots=True)
 class Payments:
     """`gateways` by id, in the order in which shoppers see them; NOTHING_DUE is one of them.
-    `guard` is asked before a charge is opened and told of declines."""
+    `guard` is asked before a charge is opened and told of declines.
+
+    A late or broken answer of a provider is Unknown, never a decline: the money may have moved.
+    """
 
     gateways: Mapping[str, Gateway]
-    guard: Guard = NoGuard()
+    guard: Guard = field(default_factory=NoGuard)
+    _offered: dict[str | None, list[Description]] = field(default_factory=dict)
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
         """Methods for a cart that ships by `chosen_rate` (None: nothing to ship, or not yet)."""
-        return [
-            gateway.description
-            for gateway in self.gateways.values()
-            if gateway.description.id != NOTHING_DUE
-            and (
-                gateway.description.shipping_methods is None
-                or chosen_rate is None
-                or chosen_rate in gateway.description.shipping_methods
-            )
-        ]
+        known = self._offered.get(chosen_rate)
+        if known is None:
+            known = [
+                description
+                for description in (gateway.description for gateway in self.gateways.values())
+                if description.id != NOTHING_DUE
+                and (
+                    description.shipping_methods is None
+                    or chosen_rate is None
+                    or chosen_rate in description.shipping_methods
+                )
+            ]
+            if len(self._offered) < 256:  # rates are the shop's own, few
+                self._offered[chosen_rate] = known
+        return known
 
     def gateway(self, gateway_id: str) -> Gateway:
         """PaymentMethodUnknown when there is none, naming those that there are."""
@@ -47,17 +58,66 @@ class Payments:
             raise PaymentMethodUnknown(f"This payment method is not offered; there are: {names}.")
         return found
 
-    def lease_seconds(self, gateway_id: str) -> float:
-        """How long an attempt belongs to the process that charges it."""
-        return self.gateways[gateway_id].timeout + 1.0
+    async def context(self, gateway_id: str, due: Due) -> Context:
+        """ProviderSilent when the provider does not answer: nothing has happened then."""
+        gateway = self.gateway(gateway_id)
+        try:
+            async with asyncio.timeout(gateway.timeout):
+                return await gateway.context(due)
+        except Refusal:
+            raise
+        except Exception:
+            _log.exception("no payment context from %s", gateway_id)
+            raise ProviderSilent(retry_after=5) from None
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
-        """Asks the gateway, with no transaction open. A late or broken answer is Unknown, never a
-        decline: the money may have moved."""
+        gateway = self.gateways.get(attempt.gateway)
+        if gateway is None:  # continued, and taken out of the settings meanwhile
+            return Unknown("the gateway is not in the settings")
+        return await self._asked("charge", attempt, gateway.charge(attempt, payment))
+
+    async def lookup(self, attempt: Attempt) -> Outcome:
+        """Unknown also when the gateway has been taken out of the settings meanwhile."""
+        gateway = self.gateways.get(attempt.gateway)
+        if gateway is None:
+            _log.error("attempt %s waits for %s, not in the settings", attempt.id, attempt.gateway)
+            return Unknown("the gateway is not in the settings")
+        return await self._asked("look up", attempt, gateway.lookup(attempt))
+
+    async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
+        gateway = self.gateway(attempt.gateway)
+        return await self._asked("capture", attempt, gateway.capture(attempt, amount))
+
+    async def void(self, attempt: Attempt) -> Outcome:
+        gateway = self.gateway(attempt.gateway)
+        return await self._asked("void", attempt, gateway.void(attempt))
+
+    async def refund(self, refund: Refund) -> Outcome:
+        gateway = self.gateways.get(refund.attempt.gateway)
+        if gateway is None:
+            return Unknown("the gateway is not in the settings")
+        return await self._asked("refund", refund.attempt, gateway.refund(refund))
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which any gateway has surely answered, or will not."""
+        return max(gateway.timeout for gateway in self.gateways.values())
+
+    async def close(self) -> None:
+        for gateway in self.gateways.values():
+            await gateway.close()
+
+    async def _asked(self, what: str, attempt: Attempt, answer: Awaitable[Outcome]) -> Outcome:
         gateway = self.gateways[attempt.gateway]
         try:
             async with asyncio.timeout(gateway.timeout):
-                return await gateway.charge(attempt, payment)
+                outcome = await answer
         except Exception as error:
-            _log.exception("charging attempt %s by %s did not end", attempt.id, attempt.gateway)
-            return Unknown(type(error).__name__)
+            # Without the error's text: a provider may have put a name or a number into it.
+            name = type(error).__name__
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("to %s %s by %s: %s\n%s", what, attempt.id, attempt.gateway, name, where)
+            return Unknown(name)
+        if isinstance(outcome, Unknown):
+            _log.warning("to %s %s: no answer, %s", what, attempt.id, outcome.reason)
+        return outcome

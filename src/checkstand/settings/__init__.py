@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.guarding import (
     AuditSettings,
     RateLimitSettings,
@@ -34,15 +35,14 @@ from checkstand.settings.sections import (
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
-    GatewaySettings,
     LogSettings,
     MethodSettings,
-    ProviderSettings,
     Section,
     ServerSettings,
     ShippingSettings,
     StoreSettings,
     TaxSettings,
+    WorkerSettings,
     ZoneSettings,
 )
 
@@ -73,7 +73,8 @@ class Settings(BaseSettings):
     security: SecuritySettings = SecuritySettings()
     shield: ShieldSettings = ShieldSettings()
     audit: AuditSettings = AuditSettings()
-    provider: ProviderSettings = ProviderSettings()
+    payments: PaymentSettings = PaymentSettings()
+    worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
 
     @classmethod
@@ -166,7 +167,8 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    if key.endswith("url") or isinstance(value, (dict, list, BaseModel)):
+    secret = any(word in key for word in ("url", "secret", "key", "token", "gateways.more"))
+    if secret or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"

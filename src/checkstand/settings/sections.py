@@ -22,7 +22,7 @@ from pydantic import (
 from checkstand.kit.money import Currency, is_currency
 
 
-def _resolved(value: Any) -> Any:
+def resolved(value: Any) -> Any:
     """The text behind `env:NAME` or `file:PATH`; other values as they are."""
     if not isinstance(value, str):
         return value
@@ -86,7 +86,7 @@ def _state_code(value: str) -> str:
     return value
 
 
-Reference = Annotated[str, BeforeValidator(_resolved)]
+Reference = Annotated[str, BeforeValidator(resolved)]
 CurrencyCode = Annotated[str, BeforeValidator(_upper), AfterValidator(_currency_code)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 Language = Annotated[str, AfterValidator(_language)]
@@ -325,27 +325,11 @@ class CartSettings(Section):
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
 
 
-class OfflineGatewaySettings(Section):
-    enabled: bool = Field(False, description="Whether shoppers can choose it.")
-    title: str = Field("", description="What the shopper reads; empty: the usual name.")
-    description: str = Field("", description="More about it, shown at checkout.")
-
-
-class CashOnDeliverySettings(OfflineGatewaySettings):
-    shipping_methods: tuple[str, ...] = Field(
-        (), description="Rate keys that it is restricted to; empty: all."
-    )
-
-
-class GatewaySettings(Section):
-    bacs: OfflineGatewaySettings = OfflineGatewaySettings()
-    cheque: OfflineGatewaySettings = OfflineGatewaySettings()
-    cod: CashOnDeliverySettings = CashOnDeliverySettings()
-
-
-class ProviderSettings(Section):
-    timeout: float = Field(
-        30, gt=0, le=300, description="Seconds that a payment provider gets to answer."
+class WorkerSettings(Section):
+    in_process: bool = Field(
+        True,
+        description="Whether server processes do the worker's work too; false where "
+        "`checkstand worker` runs.",
     )
 
 

@@ -93,6 +93,10 @@ class RateLimits:
         item = self._item(self._rules[operation])
         await self._counter.forgive(item, f"{operation.value}/{caller}")
 
+    def change(self, rules: Mapping[Operation, str]) -> None:
+        """Other limits from now on."""
+        self._rules = dict(rules)
+
     async def close(self) -> None:
         await self._counter.close()
 

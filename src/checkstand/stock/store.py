@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from checkstand.stock.model import Shortage, Want
@@ -46,6 +46,32 @@ UPDATE stock s SET quantity = s.quantity - held.quantity
 FROM locked JOIN held USING (product_id) WHERE s.product_id = locked.product_id
 """
 
+# A variation that does not count for itself counts on its parent.
+_COUNTED = """
+counted AS (
+    SELECT CASE WHEN p.manages_stock OR p.parent_id IS NULL THEN p.id ELSE p.parent_id END AS id,
+        sum(sold.quantity)::bigint AS quantity
+    FROM unnest($1::bigint[], $2::bigint[]) AS sold (product_id, quantity)
+    JOIN products p ON p.id = sold.product_id GROUP BY 1
+)
+"""
+
+_GIVE_BACK = f"""
+WITH {_COUNTED}, locked AS (
+    SELECT product_id FROM stock WHERE product_id IN (SELECT id FROM counted)
+    ORDER BY product_id FOR NO KEY UPDATE
+)
+UPDATE stock s SET quantity = s.quantity + counted.quantity
+FROM locked JOIN counted ON counted.id = locked.product_id WHERE s.product_id = locked.product_id
+"""
+
+_WANTS = f"""
+WITH {_COUNTED}
+SELECT s.product_id AS stock_id, counted.quantity, p.backorders <> 'no' AS may_exceed
+FROM counted JOIN stock s ON s.product_id = counted.id JOIN products p ON p.id = counted.id
+WHERE p.manages_stock ORDER BY s.product_id
+"""
+
 
 async def available(
     connection: Connection, ids: Collection[int], holder: int | None, now: datetime
@@ -79,6 +105,27 @@ async def hold(
 async def take(connection: Connection, order_id: int) -> None:
     """Turns the order's holds into stock that is gone. Harmless when repeated."""
     await connection.execute(_TAKE, order_id)
+
+
+async def give_back(connection: Connection, sold: Mapping[int, int]) -> None:
+    """Puts units back on the shelf: product or variation id -> units. Those that keep no count any
+    more are left out."""
+    await connection.execute(_GIVE_BACK, list(sold), list(sold.values()))
+
+
+async def wants(connection: Connection, sold: Mapping[int, int]) -> list[Want]:
+    """What units of products and variations take from stock, by the rows that count them now."""
+    rows = await connection.fetch(_WANTS, list(sold), list(sold.values()))
+    return [Want(row["stock_id"], row["quantity"], row["may_exceed"]) for row in rows]
+
+
+async def extend(connection: Connection, order_id: int, until: datetime) -> None:
+    """Keeps the order's holds until then, if they would end before."""
+    await connection.execute(
+        "UPDATE stock_holds SET expires_at = $2 WHERE order_id = $1 AND expires_at < $2",
+        order_id,
+        until,
+    )
 
 
 async def release(connection: Connection, order_id: int) -> None:

@@ -12,14 +12,26 @@ from collections.abc import Callable, Mapping
 
 import asyncpg
 
+from checkstand.storage.database import Database
+
 CHANNEL = "checkstand_changes"
 _LONGEST_PAUSE = 5.0
 _log = logging.getLogger(__name__)
 
 
-async def listen(url: str, forget: Mapping[str, Callable[[], None]]) -> None:
+async def tell(database: Database, topic: str) -> None:
+    """Tells every server of this database."""
+    async with database.acquire() as connection:
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, topic)
+
+
+async def listen(
+    url: str,
+    forget: Mapping[str, Callable[[], None]],
+    do: Mapping[str, Callable[[], None]] | None = None,
+) -> None:
     """Runs until cancelled. Calls `forget[topic]()` on each notice of a topic, and all of them
-    after every (re)connection, for what was said meanwhile."""
+    after every (re)connection, for what was said meanwhile; `do[topic]()` on notices only."""
     pause = 0.1
     while True:
         try:
@@ -33,7 +45,10 @@ async def listen(url: str, forget: Mapping[str, Callable[[], None]]) -> None:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda *_, lost=lost: lost.set())
         try:
-            await connection.add_listener(CHANNEL, lambda *notice: _heard(forget, str(notice[-1])))
+            known = {**forget, **(do or {})}
+            await connection.add_listener(
+                CHANNEL, lambda *notice, known=known: _heard(known, str(notice[-1]))
+            )
             for drop in forget.values():
                 drop()
             await lost.wait()
@@ -44,7 +59,7 @@ async def listen(url: str, forget: Mapping[str, Callable[[], None]]) -> None:
             connection.terminate()
 
 
-def _heard(forget: Mapping[str, Callable[[], None]], topic: str) -> None:
-    drop = forget.get(topic)
-    if drop is not None:
-        drop()
+def _heard(known: Mapping[str, Callable[[], None]], topic: str) -> None:
+    act = known.get(topic)
+    if act is not None:
+        act()

@@ -19,11 +19,11 @@ from checkstand.http.requests import shop_of
 from checkstand.shield.limits import Operation
 
 router = APIRouter(include_in_schema=False)
-_templates = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("checkstand.ui"), autoescape=True, undefined=StrictUndefined
 )
 # The address of the page holds the order's key: it must not leave by referrer, frame or cache.
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-store, private",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -63,5 +63,5 @@ async def order_received(
 
 
 def _page(template: str, status: int, **values: object) -> Response:
-    html = _templates.get_template(template).render(**values)
-    return Response(html, status, _HEADERS, "text/html; charset=utf-8")
+    html = TEMPLATES.get_template(template).render(**values)
+    return Response(html, status, HEADERS, "text/html; charset=utf-8")

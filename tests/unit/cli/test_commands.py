@@ -151,7 +151,8 @@ def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-d
         assert run("db", "status").exit_code == 1
         assert "db upgrade" in run("doctor").output
     finally:
-        asyncio.run(execute(empty, f"UPDATE alembic_version SET version_num = '{migrate.head()}'"))
+        head = migrate.head()
+        asyncio.run(execute(empty, f"UPDATE alembic_version SET version_num = '{head}'"))
 
 
 @pytest.mark.parametrize(
@@ -184,3 +185,32 @@ def test_a_wrong_command_is_one_line(run, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert "database.url is not set" in result.output
+
+
+def test_doctor_compares_a_storefront(run, monkeypatch, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("CHECKSTAND_GATEWAYS__SANDBOX__ENABLED", "true")
+    monkeypatch.setenv("CHECKSTAND_GATEWAYS__BACS__ENABLED", "true")
+    env = tmp_path / ".env.local"
+    env.write_text("SANDBOX_ENV=sandbox\n# SANDBOX_KEY=no\nNAME=shop\n")
+    good = run("doctor", "--storefront", str(env))
+    assert good.exit_code == 0, good.output
+    assert "sandbox: test mode; storefronts use environment sandbox" in good.output
+    env.write_text("export SANDBOX_ENVIRONMENT='live'\nNEXT_PUBLIC_KEY=sk_live_verysecret1\n")
+    bad = run("doctor", "--storefront", str(env))
+    assert bad.exit_code == 1
+    assert "SANDBOX_ENVIRONMENT is live" in bad.output
+    assert "NEXT_PUBLIC_KEY is a secret" in bad.output
+    assert "verysecret1" not in bad.output
+
+
+def test_payments_of_no_order(run) -> None:  # type: ignore[no-untyped-def]
+    for words in (["show", "99"], ["refund", "99"], ["capture", "99"], ["void", "99"]):
+        result = run("payments", *words)
+        assert result.exit_code == 1, words
+        assert "There is no such order" in result.stderr
+    assert "no such payment attempt" in run("payments", "look", "att_1").stderr
+    assert run("payments", "refund", "1", "--line", "x").exit_code == 2
+
+
+def test_reload_is_announced(run) -> None:  # type: ignore[no-untyped-def]
+    assert "Announced" in run("reload").output

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from checkstand.payments.gateway import Description
-from checkstand.payments.model import Approved, Attempt, Funds, Outcome
+from checkstand.errors import WebhookRefused
+from checkstand.kit.money import Money
+from checkstand.payments.gateway import Context, Description, Due, Notice
+from checkstand.payments.model import Approved, Attempt, Funds, Outcome, Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,35 @@ class OfflineGateway:
     funds: Funds
     timeout: float = 1.0
 
-    def context(self) -> Mapping[str, Any]:
-        return {}
+    async def context(self, due: Due) -> Context:
+        return Context()
+
+    def browser_payment(self, payment: Mapping[str, Any]) -> str:
+        return ""
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
         return Approved(self.funds)
+
+    async def lookup(self, attempt: Attempt) -> Outcome:
+        return Approved(self.funds)
+
+    async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
+        return Approved(Funds.CAPTURED)
+
+    async def void(self, attempt: Attempt) -> Outcome:
+        return Approved(Funds.RETURNED)
+
+    async def refund(self, refund: Refund) -> Outcome:
+        """Recorded only: whoever keeps the shop's books sends the money."""
+        return Approved(Funds.RETURNED, refund.id)
+
+    async def parse_webhook(self, raw: bytes, headers: Mapping[str, str]) -> Notice | None:
+        raise WebhookRefused("This payment method has no webhooks.")
+
+    def complaints(self) -> list[str]:
+        return []
+
+    async def close(self) -> None: ...
 
 
 def bank_transfer(title: str, text: str) -> OfflineGateway:
@@ -33,6 +59,7 @@ def bank_transfer(title: str, text: str) -> OfflineGateway:
             description=text or "Transfer the amount to our bank account; we ship when it arrives.",
             method_title="Direct bank transfer",
             method_description="The shopper transfers the amount. The order waits on hold.",
+            offline=True,
         ),
         Funds.AWAITED,
     )
@@ -46,6 +73,7 @@ def cheque(title: str, text: str) -> OfflineGateway:
             description=text or "Send us a cheque; we ship when it has cleared.",
             method_title="Cheque payments",
             method_description="The shopper sends a cheque. The order waits on hold.",
+            offline=True,
         ),
         Funds.AWAITED,
     )
@@ -60,6 +88,7 @@ def cash_on_delivery(title: str, text: str, shipping_methods: tuple[str, ...]) -
             method_title="Cash on delivery",
             method_description="The courier collects the money. The order is processed at once.",
             shipping_methods=shipping_methods or None,
+            offline=True,
         ),
         Funds.ON_DELIVERY,
     )
@@ -74,6 +103,7 @@ def nothing_due() -> OfflineGateway:
             description="",
             method_title="",
             method_description="",
+            offline=True,
         ),
         Funds.NOTHING_DUE,
     )

@@ -6,29 +6,31 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller, Dialect
 from checkstand.cart.view import CartView
-from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
+from checkstand.checkout.model import (
+    PaymentStatus,
+    Placement,
+    ProcessCommand,
+    UpdateCommand,
+)
 from checkstand.customers.addresses import Address
-from checkstand.errors import ParameterInvalid, ParameterMissing, WrongVerb
+from checkstand.errors import ParameterInvalid, WrongVerb
 from checkstand.http.admission import admit
 from checkstand.http.answers import answer, remembered
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
+from checkstand.http.cocart.preview.payments import declined, payment_data
 from checkstand.http.cocart.preview.schemas import (
     AddressIn,
-    ContextIn,
-    ContextOut,
-    PaymentMethodOut,
     ProcessedOut,
     ProcessIn,
-    ReceivedOut,
     StateOut,
     UpdatedOut,
     UpdateIn,
@@ -108,53 +110,6 @@ async def put_checkout(
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
 
 
-@router.get(
-    "/checkout/payment-methods",
-    tags=["checkout"],
-    response_model=dict[str, PaymentMethodOut],
-    responses=errors(*READING, 404),
-)
-async def read_payment_methods(request: Request) -> Response:
-    """The methods that this cart can be paid with, by id."""
-    caller, shop = await visit(request, _listing(request))
-    return answer(request, present.methods(await shop.checkout.payment_methods(caller)))
-
-
-@router.post(
-    "/checkout/payment-context",
-    tags=["checkout"],
-    response_model=ContextOut,
-    responses=errors(*WRITING, 404),
-)
-async def create_payment_context(
-    body: ContextIn,
-    request: Request,
-) -> Response:
-    """What a storefront needs before it can collect a payment."""
-    caller, shop = await visit(request)
-    gateway, seen = await shop.checkout.payment_context(caller, body.payment_method)
-    return answer(request, present.context(gateway, seen))
-
-
-@router.get(
-    "/order-received/{order_id}",
-    tags=["orders"],
-    response_model=ReceivedOut,
-    responses=errors(*READING, 404),
-)
-async def read_order_received(
-    order_id: int,
-    request: Request,
-    order_key: Annotated[str, Query(max_length=100, description="The order's key.")],
-) -> Response:
-    """The confirmation of an order, for who has its key."""
-    caller, shop = await visit(request)
-    if not order_key:
-        raise ParameterMissing("Missing parameter(s): order_key.", data={"params": ["order_key"]})
-    order = await shop.orders.received(caller, order_id, order_key)
-    return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
-
-
 def _dialect(caller: Caller, shop: Shop, request: Request) -> Dialect:
     if caller.key is not None and caller.key.dialect is not None:
         return caller.key.dialect
@@ -174,6 +129,7 @@ async def _update(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
     await admit(request, shop, caller, Operation.CHECKOUT_UPDATE)
+    payment_data(body.payment_method_data, body.payment_data)  # a card number is refused first
     _refuse_payment(body, dialect)
 
     def render(seen: CartView) -> dict[str, Any]:
@@ -201,18 +157,15 @@ async def _process(
     command = ProcessCommand(
         update=_changes(body),
         use_different_billing=body.use_different_billing,
-        payment=payment_data(body),
+        payment=payment_data(body.payment_method_data, body.payment_data),
         create_account=body.create_account,
         customer_note=body.customer_note or "",
         expected_total=body.expected_total,
     )
-    return answer(request, render(await shop.checkout.process(caller, command, once)))
-
-
-def _listing(request: Request) -> Operation:
-    """Listing payment methods with debug information is dear, whoever asks for it."""
-    asked = request.query_params.get("debug", "").lower()
-    return Operation.PAYMENT_METHODS_DEBUG if asked in ("true", "1") else Operation.PAYMENT_METHODS
+    placement = await shop.checkout.process(caller, command, once)
+    if placement.status is PaymentStatus.FAILED:
+        raise declined(placement)
+    return answer(request, render(placement))
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:
@@ -258,15 +211,3 @@ def _refuse_payment(body: UpdateIn, dialect: Dialect) -> None:
             "Checkstand-Dialect header or the setting checkout.dialect).",
             data={"fields": found, "process_verb": verb, "dialect": dialect.value},
         )
-
-
-def payment_data(body: UpdateIn) -> dict[str, Any]:
-    """The three spellings as one map: `payment_data` wins over `payment_method_data`, later list
-    entries over earlier ones (contract README 10.3)."""
-    merged: dict[str, Any] = {}
-    for given in (body.payment_method_data, body.payment_data):
-        if isinstance(given, dict):
-            merged |= given
-        elif given:
-            merged |= {pair.key: pair.value for pair in given}
-    return merged

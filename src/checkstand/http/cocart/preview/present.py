@@ -8,11 +8,13 @@ from typing import Any
 from checkstand.cart.view import CartView, cart_hash
 from checkstand.checkout.drafting import TOTALS, flat_totals
 from checkstand.checkout.model import PaymentStatus, Placement
+from checkstand.checkout.service import ReadyToPay, Standing
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import CurrencyFormat, currency_format, display_date
 from checkstand.kit.money import Currency, Money
 from checkstand.orders.model import Order
-from checkstand.payments.gateway import Description, Gateway
+from checkstand.payments.gateway import WEBHOOK_PATH, Description
+from checkstand.payments.store.tokens import SavedToken
 from checkstand.pricing.quote import QuotedRate
 from checkstand.wiring import StoreProfile
 
@@ -114,12 +116,46 @@ def decimals(flat: dict[str, int], currency: Currency) -> dict[str, str]:
     return {name: Money(flat[name], currency).decimal() for name in TOTALS}
 
 
-def methods(offered: Iterable[Description]) -> dict[str, Any]:
-    """Payment methods by id (contract checkout.md 4.1)."""
-    return {each.id: _method(each) for each in offered}
+def methods(offered: Iterable[Description], saved: Iterable[SavedToken] = ()) -> dict[str, Any]:
+    """Payment methods by id (contract checkout.md 4.1), with what the customer has saved."""
+    by_gateway: dict[str, list[dict[str, Any]]] = {}
+    for token in saved:
+        by_gateway.setdefault(token.gateway, []).append(
+            {
+                "id": token.id,
+                "token": token.method.label,
+                "type": token.method.kind,
+                "gateway_id": token.gateway,
+                "is_default": token.is_default,
+                "expires": token.method.expires,
+            }
+        )
+    return {each.id: _method(each, by_gateway.get(each.id, [])) for each in offered}
 
 
-def _method(each: Description) -> dict[str, Any]:
+def with_debug(
+    listed: dict[str, Any], offered: Iterable[Description], profile: StoreProfile
+) -> dict[str, Any]:
+    """What an administrator sees with `?debug=true` (contract checkout.md 4.2): public values only,
+    which a storefront must use."""
+    return {
+        "payment_methods": listed,
+        "debug_info": {
+            "payment_context": {
+                each.id: {
+                    **each.storefront,
+                    "webhook_endpoint": f"{profile.base_url}{WEBHOOK_PATH}/{each.id}",
+                    "gateway_mode": "test" if each.test_mode else "live",
+                }
+                for each in offered
+                if not each.offline
+            },
+            "note": "For setting up a storefront; not for production.",
+        },
+    }
+
+
+def _method(each: Description, saved: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": each.id,
         "title": each.title,
@@ -131,7 +167,7 @@ def _method(each: Description) -> dict[str, Any]:
         "order_button_text": each.order_button_text,
         "method_title": each.method_title,
         "method_description": each.method_description,
-        "saved_tokens": [],
+        "saved_tokens": saved,
         "supports_save_payment": "tokenization" in each.supports,
         "config": {
             "test_mode": each.test_mode,
@@ -147,7 +183,24 @@ def _method(each: Description) -> dict[str, Any]:
 def processed(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
     """The answer to a process (contract checkout.md 3.1)."""
     order = placement.order
-    done = placement.status in (PaymentStatus.SUCCESS, PaymentStatus.NOTHING_DUE)
+    body: dict[str, Any] = {
+        "order_id": order.id,
+        "status": order.status.value,
+        "order_key": order.order_key,
+        "order_number": order.number,
+        "payment_result": _payment_result(placement, profile),
+        "customer_id": order.customer_id or 0,
+        "billing_address": order.billing.as_billing(),
+        "shipping_address": order.shipping.as_shipping(),
+        "cart_key": None if placement.done else order.cart_key,
+    }
+    if placement.attempt_id:
+        body["attempt_id"] = placement.attempt_id
+    return body
+
+
+def _payment_result(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
+    order = placement.order
     result: dict[str, Any] = {
         "payment_status": placement.status.value,
         "redirect_url": placement.redirect_url or profile.order_received(order.id, order.order_key),
@@ -156,31 +209,64 @@ def processed(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
     if placement.action_type:
         result["action_type"] = placement.action_type
         result["action_data"] = dict(placement.action_data)
+    return result
+
+
+def paid(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
+    """The answer to paying for an order (contract checkout.md 7), with the payment result for who
+    has to do something more."""
+    order = placement.order
+    result = _payment_result(placement, profile)
     body: dict[str, Any] = {
+        "success": placement.done,
         "order_id": order.id,
-        "status": order.status.value,
-        "order_key": order.order_key,
-        "order_number": order.number,
+        "order_status": order.status.value,
+        "redirect_url": result["redirect_url"],
         "payment_result": result,
-        "customer_id": order.customer_id or 0,
-        "billing_address": order.billing.as_billing(),
-        "shipping_address": order.shipping.as_shipping(),
-        "cart_key": None if done else order.cart_key,
     }
     if placement.attempt_id:
         body["attempt_id"] = placement.attempt_id
     return body
 
 
-def context(gateway: Gateway, seen: CartView) -> dict[str, Any]:
-    """What a storefront needs to collect a payment (contract checkout.md 5)."""
+def attempt(standing: Standing, profile: StoreProfile) -> dict[str, Any]:
+    """How a payment attempt stands."""
+    placement, order = standing.placement, standing.placement.order
+    waiting = placement.status is PaymentStatus.NEEDS_ACTION
     return {
-        **gateway.context(),
-        "gateway_id": gateway.description.id,
-        "title": gateway.description.title,
-        "cart_total": seen.quote.total.decimal(),
-        "currency": seen.quote.currency.code,
+        "attempt_id": standing.attempt.id,
+        "state": standing.attempt.state.value,
+        "order_id": order.id,
+        "order_key": order.order_key,
+        "order_status": order.status.value,
+        "payment_status": placement.status.value,
+        "message": placement.message,
+        "redirect_url": placement.redirect_url or profile.order_received(order.id, order.order_key),
+        "next_action": {
+            "redirect_url": placement.redirect_url,
+            "action_type": placement.action_type,
+            "action_data": dict(placement.action_data),
+        }
+        if waiting
+        else None,
+        "poll_after": standing.poll_after,
     }
+
+
+def context(ready: ReadyToPay) -> dict[str, Any]:
+    """What a storefront needs to collect a payment (contract checkout.md 5)."""
+    quote = ready.seen.quote
+    body = {
+        **ready.fields,
+        "gateway_id": ready.method.id,
+        "title": ready.method.title,
+        "cart_total": quote.total.decimal(),
+        "currency": quote.currency.code,
+    }
+    if ready.prepared is not None:
+        body["context_id"] = ready.prepared.id
+        body["expires_at"] = ready.prepared.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return body
 
 
 def received(
@@ -240,7 +326,7 @@ def _order_item(line: Any) -> dict[str, Any]:
         "subtotal": line.subtotal.decimal(),
         "total": line.total.decimal(),
         "purchase_note": line.purchase_note,
-        "refunded_qty": "0",
+        "refunded_qty": str(line.refunded),
         "meta": ", ".join(f"{m['display_key']}: {m['display_value']}" for m in line.meta),
         "link": "",
         "meta_data": [{"id": index, **entry} for index, entry in enumerate(line.meta, 1)],

@@ -105,6 +105,13 @@ class ContextIn(_In):
     payment_method: str = Field(max_length=100)
 
 
+class PayIn(_In):
+    order_key: str = Field("", max_length=100, description="Here or in the query.")
+    payment_method: str = Field(max_length=100)
+    payment_data: PaymentData = None
+    payment_method_data: PaymentData = None
+
+
 class CurrencyOut(_Out):
     code: str
     symbol: str
@@ -182,6 +189,15 @@ class GatewayConfigOut(_Out):
     requires_billing_address: bool
 
 
+class SavedTokenOut(_Out):
+    id: int
+    token: str
+    type: str
+    gateway_id: str
+    is_default: bool
+    expires: str | None
+
+
 class PaymentMethodOut(_Out):
     id: str
     title: str
@@ -193,9 +209,19 @@ class PaymentMethodOut(_Out):
     order_button_text: str
     method_title: str
     method_description: str
-    saved_tokens: list[Any]
+    saved_tokens: list[SavedTokenOut]
     supports_save_payment: bool
     config: GatewayConfigOut
+
+
+class DebugInfo(_Out):
+    payment_context: dict[str, dict[str, str]]
+    note: str
+
+
+class PaymentMethodsWithDebug(_Out):
+    payment_methods: dict[str, PaymentMethodOut]
+    debug_info: DebugInfo
 
 
 class SummaryTotals(_Out):
@@ -278,12 +304,46 @@ class ProcessedOut(_Out):
     attempt_id: str | None = None
 
 
+class PaidOut(_Out):
+    success: bool
+    order_id: int
+    order_status: str
+    redirect_url: str
+    payment_result: PaymentResult
+    attempt_id: str | None = None
+
+
+class NextAction(_Out):
+    redirect_url: str
+    action_type: str
+    action_data: dict[str, Any]
+
+
+class AttemptOut(_Out):
+    attempt_id: str
+    state: str = Field(
+        description="`open`, `needs_action`, `unknown`, `approved`, `declined` or `void`."
+    )
+    order_id: int
+    order_key: str
+    order_status: str
+    payment_status: str
+    message: str
+    redirect_url: str
+    next_action: NextAction | None
+    poll_after: int | None = Field(
+        description="Seconds until it makes sense to ask again; null when it is over."
+    )
+
+
 class ContextOut(BaseModel):
     model_config = ConfigDict(extra="allow")
     gateway_id: str
     title: str
     cart_total: str
     currency: str
+    context_id: str | None = None
+    expires_at: str | None = Field(None, description="UTC. Ask for a new context after it.")
 
 
 class OrderTotal(_Out):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,27 +14,31 @@ from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
-from checkstand.cart.sessions import Sessions
+from checkstand.cart.sessions import Sessions as CartSessions
 from checkstand.catalog.service import Catalogue
+from checkstand.checkout.back_office import BackOffice
+from checkstand.checkout.charging import Charging
+from checkstand.checkout.pay import PayForOrder
 from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
-from checkstand.errors import ConfigurationError
+from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.guarding import Guards, Hooks
-from checkstand.jobs import housekeeping
+from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
 from checkstand.orders.service import Orders
-from checkstand.payments.gateway import Gateway
-from checkstand.payments.gateways import offline
-from checkstand.payments.service import NOTHING_DUE, Payments
+from checkstand.payments.gateway import Gateway, House
+from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
 from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
+from checkstand.webhooks.inbound import Inbound
+from checkstand.wiring.gateways import gateways_of
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +71,14 @@ class Shop:
     credentials: Credentials
     catalogue: Catalogue
     carts: CartService
-    cart_sessions: Sessions
+    cart_sessions: CartSessions
     checkout: Checkout
     orders: Orders
     payments: Payments
     guards: Guards
+    back_office: BackOffice
+    webhooks: Inbound
+    worker: Worker
 
 
 @asynccontextmanager
@@ -82,11 +89,15 @@ async def open_shop(
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
     hooks: Hooks = Hooks(),
+    reread: Callable[[], Settings] | None = None,
+    on_reload: Callable[[Shop], None] | None = None,
+    work: bool | None = None,
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock`, `gateways` and `hooks` (added to those of the settings and of installed packages)
-    come in here for tests.
+    `clock`, `gateways` and `hooks` (added to those of the settings) come in here for tests.
+    `reread` gives the settings anew when a reload is announced, `on_reload` gets the shop built of
+    them. `work`: whether the worker runs in this process; None as the settings say.
     """
     url = settings.database.url
     if not url:
@@ -99,15 +110,17 @@ async def open_shop(
     addresses.warm_up()
     try:
         shop = build(settings, database, clock or SystemClock(), gateways or {}, hooks)
-        forget = {"catalog": shop.catalogue.forget, "keys": shop.credentials.forget}
+        reload = _Reload(shop, gateways or {}, reread, on_reload)
+        forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
         background = [
-            asyncio.create_task(changes.listen(settings.database.direct_url, forget)),
             asyncio.create_task(
-                housekeeping.run(database, shop.carts.clock, shop.checkout.process_)
+                changes.listen(settings.database.direct_url, forget, {"settings": reload})
             ),
             asyncio.create_task(shop.guards.run()),
         ]
-        await guarding.note_settings(settings, database)
+        await shop.guards.note_settings(settings)
+        if settings.worker.in_process if work is None else work:
+            background.append(asyncio.create_task(shop.worker.run()))
         try:
             yield shop
         finally:
@@ -115,8 +128,47 @@ async def open_shop(
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await shop.guards.close()
+            await reload.shop.payments.close()
     finally:
         await database.close()
+
+
+class _Reload:
+    """Builds the shop anew from settings that are read again; requests under way keep theirs. What
+    only a restart can change (server, database) stays as it was."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        gateways: Mapping[str, Gateway],
+        reread: Callable[[], Settings] | None,
+        on_reload: Callable[[Shop], None] | None,
+    ) -> None:
+        self.shop = shop
+        self._gateways, self._reread, self._on_reload = gateways, reread, on_reload
+
+    def forget_catalogue(self) -> None:
+        self.shop.catalogue.forget()
+
+    def forget_keys(self) -> None:
+        self.shop.credentials.forget()
+
+    def __call__(self) -> None:
+        if self._reread is None or self._on_reload is None:
+            _log.warning("a reload was announced, and this server does not know its settings file")
+            return
+        old = self.shop
+        try:
+            settings = self._reread()
+            new = build(settings, old.database, old.carts.clock, self._gateways, before=old)
+        except CheckstandError as error:
+            _log.error("the settings are as before, the new ones are wrong: %s", error)
+            return
+        old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
+        self.shop = replace(new, worker=old.worker)
+        self._on_reload(self.shop)
+        old.guards.reload(settings)
+        _log.warning("the settings were read again")
 
 
 async def check_schema(url: str) -> None:
@@ -148,53 +200,95 @@ def build(
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
     hooks: Hooks = Hooks(),
+    before: Shop | None = None,
 ) -> Shop:
-    """The parts of a shop, put together."""
-    rules = shop_rules(settings)
-    guards = guarding.guards(settings, database, clock, hooks)
-    payments = Payments({**gateways_of(settings), **more_gateways}, guards.velocity)
-    catalogue = Catalogue(database)
-    checkout = settings.checkout
-    carts = CartService(
+    """The parts of a shop, put together. `before`: the shop that it takes the place of."""
+    rules, profile = shop_rules(settings), _profile(settings)
+    house = House(clock, profile.base_url)
+    guards = before.guards if before else guarding.guards(settings, database, clock, hooks)
+    offered = {**gateways_of(settings, house, database), **more_gateways}
+    payments = Payments(offered, guards.velocity)
+    charging = Charging(
         database=database,
-        catalogue=catalogue,
+        payments=payments,
+        clock=clock,
+        hold_for=timedelta(minutes=settings.checkout.hold_minutes),
+        action_for=timedelta(minutes=settings.payments.action_minutes),
+    )
+    carts = _carts(settings, database, clock, rules, charging, before)
+    back_office = BackOffice(charging)
+    webhooks = Inbound(database, payments, clock)
+    if before is not None:
+        webhooks = replace(webhooks, arrived=before.webhooks.arrived)
+    return Shop(
+        profile=profile,
+        rules=rules,
+        database=database,
+        credentials=before.credentials if before else Credentials(database, clock=clock),
+        catalogue=carts.catalogue,
+        carts=carts,
+        cart_sessions=CartSessions(carts),
+        checkout=_checkout(settings, carts, charging, profile),
+        orders=Orders(database),
+        payments=payments,
+        guards=guards,
+        back_office=back_office,
+        webhooks=webhooks,
+        worker=Worker(charging, back_office, webhooks.arrived),
+    )
+
+
+def _carts(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    rules: ShopRules,
+    charging: Charging,
+    before: Shop | None,
+) -> CartService:
+    return CartService(
+        database=database,
+        catalogue=before.catalogue if before else Catalogue(database),
         taxes=TaxTables(),
         shop=rules,
         clock=clock,
-        queue=CartQueue(),
+        queue=before.carts.queue if before else CartQueue(),
         limits=CartLimits(
             guest_life=timedelta(hours=settings.cart.guest_hours),
             customer_life=timedelta(hours=settings.cart.customer_hours),
             max_lines=settings.cart.max_items,
-            turn_timeout=checkout.wait_seconds,
+            turn_timeout=settings.checkout.wait_seconds,
         ),
+        call_off=charging.call_off_cart,
     )
-    process = Process(
+
+
+def _checkout(
+    settings: Settings, carts: CartService, charging: Charging, profile: StoreProfile
+) -> Checkout:
+    chosen = settings.checkout
+    return Checkout(
         carts=carts,
-        payments=payments,
-        hold_for=timedelta(minutes=checkout.hold_minutes),
-        wait_seconds=checkout.wait_seconds,
-        strict_phone=checkout.strict_phone,
-    )
-    return Shop(
-        profile=_profile(settings),
-        rules=rules,
-        database=database,
-        credentials=Credentials(database, clock=clock),
-        catalogue=catalogue,
-        carts=carts,
-        cart_sessions=Sessions(carts),
-        checkout=Checkout(
+        payments=charging.payments,
+        process_=Process(
             carts=carts,
-            payments=payments,
-            process_=process,
-            keys_required=checkout.access == "keys",
-            guest_checkout=checkout.guest_checkout,
-            strict_phone=checkout.strict_phone,
+            payments=charging.payments,
+            charging=charging,
+            wait_seconds=chosen.wait_seconds,
+            strict_phone=chosen.strict_phone,
+            return_url=profile.order_received,
         ),
-        orders=Orders(database),
-        payments=payments,
-        guards=guards,
+        pay_=PayForOrder(
+            charging=charging,
+            payments=charging.payments,
+            queue=carts.queue,
+            wait_seconds=chosen.wait_seconds,
+            return_url=profile.order_received,
+        ),
+        context_life=timedelta(minutes=settings.payments.context_minutes),
+        keys_required=chosen.access == "keys",
+        guest_checkout=chosen.guest_checkout,
+        strict_phone=chosen.strict_phone,
     )
 
 
@@ -279,18 +373,3 @@ def _method(method: MethodSettings, base: Currency) -> ShippingMethod:
         minimum=Money.of(method.minimum, base) if method.minimum is not None else None,
         taxable=method.taxable,
     )
-
-
-def gateways_of(settings: Settings) -> dict[str, Gateway]:
-    """The gateways that the settings switch on, in the order in which shoppers see them."""
-    chosen = settings.gateways
-    gateways: dict[str, Gateway] = {NOTHING_DUE: offline.nothing_due()}
-    if chosen.bacs.enabled:
-        gateways["bacs"] = offline.bank_transfer(chosen.bacs.title, chosen.bacs.description)
-    if chosen.cheque.enabled:
-        gateways["cheque"] = offline.cheque(chosen.cheque.title, chosen.cheque.description)
-    if chosen.cod.enabled:
-        gateways["cod"] = offline.cash_on_delivery(
-            chosen.cod.title, chosen.cod.description, chosen.cod.shipping_methods
-        )
-    return gateways

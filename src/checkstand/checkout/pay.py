@@ -1,0 +1,202 @@
+"""Paying for an order that is pending or failed, with its key (contract checkout.md 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from checkstand.access.principal import Caller
+from checkstand.cart import store as carts
+from checkstand.cart.queue import CartQueue
+from checkstand.checkout import paying
+from checkstand.checkout.charging import Charging
+from checkstand.checkout.model import PaymentStatus, Placement, placed
+from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
+from checkstand.errors import (
+    CheckoutInProgress,
+    InsufficientStock,
+    OrderNotFound,
+    OrderNotPayable,
+    PaymentMethodUnknown,
+    PaymentPending,
+)
+from checkstand.orders import store as orders
+from checkstand.orders.model import Order, OrderStatus
+from checkstand.orders.service import must_see
+from checkstand.payments import card_data
+from checkstand.payments.model import Attempt
+from checkstand.payments.service import Payments
+from checkstand.payments.store import attempts
+from checkstand.stock import store as stock
+from checkstand.stock.model import Shortage
+from checkstand.storage import idempotency
+from checkstand.storage.database import Connection
+from checkstand.storage.idempotency import Ticket
+
+_POLL = 0.05
+_LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PayCommand:
+    order_id: int
+    order_key: str = field(repr=False)
+    method: str
+    payment: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+_Opened = Placement | Attempt | Busy | Superseded
+
+
+@dataclass(frozen=True, slots=True)
+class PayForOrder:
+    charging: Charging
+    payments: Payments
+    queue: CartQueue
+    wait_seconds: float
+    return_url: ReturnUrl
+
+    async def run(self, caller: Caller, command: PayCommand, ticket: Ticket | None) -> Placement:
+        """Pays what the order says, whatever things cost today. OrderKeyWrong, OrderNotYours,
+        OrderNotPayable; a decline is a Placement."""
+        card_data.refuse(command.payment)
+        database = self.charging.database
+        cart_key = await self._cart_key(caller, command)
+        ticket = ticket and ticket.within(f"order {command.order_id}")
+        payment = await paying.with_saved(database, caller, command.payment)
+        command = replace(command, payment=payment)
+        give_up = time.monotonic() + self.wait_seconds
+        async with self.queue.turn(cart_key, self.wait_seconds):
+            while True:
+                match await self._open(caller, cart_key, command, ticket):
+                    case Busy():
+                        if time.monotonic() > give_up:
+                            raise CheckoutInProgress
+                        await asyncio.sleep(_POLL)
+                    case Superseded(attempt=attempt):
+                        called_off = await self.charging.call_off(attempt)
+                        if not called_off.done and called_off.status is not PaymentStatus.FAILED:
+                            raise PaymentPending
+                    case Attempt() as attempt:
+                        return await self.charging.charge(attempt, payment, ticket)
+                    case Placement() as placement:
+                        return placement
+
+    async def _cart_key(self, caller: Caller, command: PayCommand) -> str:
+        """Of the cart that the order came from: it is locked first, as everywhere."""
+        order = None
+        if 0 < command.order_id <= _LARGEST_ID:
+            async with self.charging.database.acquire() as connection:
+                order = await orders.head(connection, command.order_id)
+        if order is None:
+            raise OrderNotFound
+        must_see(caller, order, command.order_key)
+        return order.cart_key
+
+    async def _open(
+        self, caller: Caller, cart_key: str, command: PayCommand, ticket: Ticket | None
+    ) -> _Opened:
+        """Transaction A."""
+        async with self.charging.database.transaction() as connection:
+            now = self.charging.clock.now()
+            found = await carts.lock(connection, cart_key, carts.LONG_AGO)
+            order = await orders.head(connection, command.order_id, lock=True)
+            if order is None:
+                raise OrderNotFound
+            must_see(caller, order, command.order_key)
+            await idempotency.replay(connection, ticket, now)
+            if order.placed_at is not None:
+                return await self._standing(connection, order, command)
+            attempt = await attempts.live_attempt(connection, order.id)
+            if attempt is not None:
+                return await paying.resume(
+                    connection,
+                    self.payments,
+                    order,
+                    replace(attempt, return_url=self.return_url(order.id, order.order_key)),
+                    command.payment,
+                    now,
+                    same_cart=attempt.gateway == command.method,
+                )
+            if not order.payable:
+                raise OrderNotPayable
+            order = await self._ready(connection, order, command, now)
+            gateway = self.payments.gateway(command.method)
+            opened = await paying.begin(
+                connection,
+                gateway,
+                order,
+                command.method,
+                command.payment,
+                now,
+                return_url=self.return_url,
+                guard=self.payments.guard,
+            )
+            if found.cart is not None and found.cart.order_id == order.id:
+                await carts.set_paying(connection, cart_key, opened.lease_until)
+            return opened
+
+    async def _standing(
+        self, connection: Connection, order: Order, command: PayCommand
+    ) -> Placement:
+        """The answer again for who lost it; nobody pays twice."""
+        for attempt in await attempts.of_order(connection, order.id):
+            same = attempt.payment_hash == (
+                paying.digest(command.payment) if command.payment else ""
+            )
+            if attempt.funds is not None and same and attempt.gateway == command.method:
+                return placed(order)
+        raise OrderNotPayable
+
+    async def _ready(
+        self, connection: Connection, order: Order, command: PayCommand, now: datetime
+    ) -> Order:
+        """The order with the method that was chosen, its stock held again."""
+        full = await orders.find(connection, order.id)
+        assert full is not None, "the order is locked"
+        title = self._title(full, command.method)
+        wants = await stock.wants(connection, full.sold)
+        if wants:
+            until = now + self.charging.hold_for
+            shortages = await stock.hold(connection, order.id, wants, now, until)
+            if shortages:
+                raise _short(full, shortages)
+        order = await orders.move(
+            connection, order, OrderStatus.PENDING, placed_at=None, paid_at=None
+        )
+        return await orders.choose_method(connection, order, command.method, title)
+
+    def _title(self, order: Order, method: str) -> str:
+        """Of a payment method that the order can be paid with; PaymentMethodUnknown."""
+        self.payments.gateway(method)
+        rates = [charge.code for charge in order.charges if charge.kind == "shipping"]
+        offered = self.payments.offered(rates[0] if rates else None)
+        for description in offered:
+            if description.id == method:
+                return description.title
+        names = ", ".join(each.id for each in offered) or "none"
+        raise PaymentMethodUnknown(f"This order cannot be paid like that; there are: {names}.")
+
+
+def _short(order: Order, shortages: list[Shortage]) -> InsufficientStock:
+    by_stock = {short.stock_id: short for short in shortages}
+    rows = []
+    for line in order.lines:
+        short = by_stock.get(line.variation_id) or by_stock.get(line.product_id)
+        if short is not None:
+            rows.append(
+                {
+                    "item_key": line.item_key,
+                    "product_id": line.sold_id,
+                    "requested": line.quantity,
+                    "available": short.available,
+                }
+            )
+    return InsufficientStock(
+        "Not everything in this order is in stock any more.",
+        data={"error_type": "validation_error", "stock_data": rows},
+    )

@@ -1,0 +1,1 @@
+"""All SQL about payments: a module for each table."""

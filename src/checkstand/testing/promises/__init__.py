@@ -1,0 +1,1 @@
+"""What `payments.gateway.Gateway` promises, one test each, by subject. The suite has them all."""

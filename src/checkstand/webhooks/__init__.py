@@ -1,0 +1,1 @@
+"""Webhooks that providers send here."""
