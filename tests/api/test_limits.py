@@ -188,6 +188,19 @@ async def test_a_hook_of_an_installed_package_is_used(
         sys.modules.pop("friends", None)
 
 
+async def test_limits_of_settings_that_are_read_again_hold_at_once(empty_database: str) -> None:
+    async with running(shop_settings(empty_database, **on(other="1/minute"))) as shopper:
+
+        async def limit() -> str:
+            return (await shopper.call("GET", f"{V2}/cart")).headers["RateLimit-Limit"]
+
+        assert await limit() == "1"
+        anew = shop_settings(empty_database, shield={"mode": "dry_run"}, **on(other="7/minute"))
+        shopper.shop.guards.reload(anew)
+        assert await limit() == "7"
+        assert shopper.shop.guards.velocity.mode == "dry_run"
+
+
 class Doorkeeper:
     """Signs in, by Basic."""
 

@@ -43,7 +43,10 @@ async def account(connection: Connection, person: Person) -> dict[str, Any] | No
     if person.account_id is None:
         return None
     found: dict[str, Any] = await connection.fetchval(
-        "SELECT to_jsonb(a) - 'password_hash' FROM accounts a WHERE id = $1", person.account_id
+        "SELECT to_jsonb(a) - 'password_hash' || jsonb_build_object('saved_methods', ("
+        " SELECT coalesce(jsonb_agg(to_jsonb(t) - 'token' ORDER BY t.id), '[]')"
+        " FROM payment_tokens t WHERE t.customer_id = a.id)) FROM accounts a WHERE id = $1",
+        person.account_id,
     )
     return found
 
@@ -91,8 +94,9 @@ async def paying(connection: Connection, ids: Sequence[int]) -> list[int]:
 
 
 async def erase_orders(connection: Connection, ids: Sequence[int]) -> None:
-    """Takes names, addresses and notes out; amounts, lines and where it was taxed stay."""
+    """Takes names, addresses, notes and reasons out; amounts, lines and where it was taxed stay."""
     kept = list(KEPT_OF_ADDRESSES)
+    await connection.execute("UPDATE refunds SET reason = '' WHERE order_id = ANY ($1)", list(ids))
     await connection.execute(
         "UPDATE orders SET customer_note = '',"
         " billing = (SELECT jsonb_object_agg(key, CASE WHEN key = ANY ($2) THEN value"
@@ -123,6 +127,7 @@ async def erase_carts(connection: Connection, person: Person, ids: Sequence[int]
 
 async def erase_account(connection: Connection, account_id: int) -> None:
     """Leaves the account's number only: nobody can sign in with it any more."""
+    await connection.execute("DELETE FROM payment_tokens WHERE customer_id = $1", account_id)
     await connection.execute(
         "UPDATE accounts SET username = 'erased-' || id, password_hash = '!',"
         " email = 'erased-' || id || '@erased.invalid' WHERE id = $1",
