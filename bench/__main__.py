@@ -13,14 +13,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import answers, guarding, importing, memory, paths, profiling, report, statements
+from bench import (
+    answers,
+    checkouts,
+    guarding,
+    importing,
+    memory,
+    paths,
+    profiling,
+    report,
+    statements,
+)
 from bench.paths import Measured, measured_paths
 from bench.report import Findings
 from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "guards", "memory", "import")
+_PARTS = (*paths.NAMES, "checkouts", "guards", "memory", "import")
 _PROFILE_SECONDS = 8
 
 
@@ -79,6 +89,10 @@ def _measure(
     if "guards" in parts:
         _say("guards: GET checkout with and without key and limits")
         found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
+    if "checkouts" in parts:
+        orders = 500 if found.quick else 3_000
+        _say(f"{orders:,} checkouts through the sandbox, {checkouts.AT_ONCE} at once")
+        found.checkouts = checkouts.measure(stage, captured, orders)
     if "memory" in parts:
         requests = 1_000 if found.quick else 20_000
         _say(f"memory: 2 x {requests:,} mixed requests")

@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from bench import guarding, importing, load, memory
+from bench.checkouts import Checkouts
 from bench.guarding import Guards
 from bench.importing import Imported
 from bench.memory import Footprint
@@ -33,6 +34,7 @@ class Findings:
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     guards: Guards | None = None
+    checkouts: Sequence[Checkouts] = ()
     footprint: Footprint | None = None
     imported: Imported | None = None
 
@@ -42,6 +44,8 @@ def show(found: Findings) -> None:
     if found.comparisons:
         _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
+    if found.checkouts:
+        _table(_CHECKOUT_HEAD, [_checkout_row(seen) for seen in found.checkouts])
     rows = [
         *_guard_rows(found.guards),
         *_memory_rows(found.footprint),
@@ -82,6 +86,24 @@ def _pace_row(path: Measured, found: Findings) -> tuple[str, ...]:
         _counted(cost),
         _budget(path),
         ", ".join(filter(None, wrong)) or "ok",
+    )
+
+
+_CHECKOUT_HEAD = (
+    "checkouts through the sandbox", "orders", "checkouts/s", "ms p50", "p95", "p99",
+    "failures", "orders = ledger", "ok?",
+)  # fmt: skip
+
+
+def _checkout_row(seen: Checkouts) -> tuple[str, ...]:
+    return (
+        f"{seen.at_once} at once",
+        f"{seen.orders:,}",
+        f"{seen.per_second:,.0f}",
+        *(f"{value:.1f}" for value in (seen.p50, seen.p95, seen.p99)),
+        str(seen.failures),
+        "yes" if seen.agrees else "NO",
+        "ok" if seen.ok else "WRONG",
     )
 
 
@@ -160,6 +182,7 @@ def keep(found: Findings) -> Path:
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
         "guards": asdict(found.guards) if found.guards else None,
+        "checkouts": [asdict(seen) for seen in found.checkouts],
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,
     }

@@ -60,7 +60,10 @@ async def settle(
         raise CheckstandError(f"attempt {attempt.id} has no order")
     recorded = _recorded(attempt, outcome)
     if not await attempts.settle(connection, recorded, now, _next_look(recorded, now)):
-        return await _settled_before(connection, order, attempt, outcome, now)
+        placement = await _settled_before(connection, order, attempt, outcome, now)
+        again = _later(attempt, now) if isinstance(outcome, Unknown) else None
+        await attempts.looked(connection, attempt, now, again)
+        return placement
     if recorded.reference and not recorded.state.live:
         await contexts.forget(connection, recorded.gateway, recorded.reference)
     cart = found.cart if found.cart and found.cart.order_id == order.id else None
@@ -165,9 +168,11 @@ def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
 def _next_look(attempt: Attempt, now: datetime) -> datetime | None:
     """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes; every minute while
     a shopper is at it, who may not come back."""
-    if not attempt.state.live:
-        return None
-    longest = _LAST_LOOK if attempt.state is AttemptState.UNKNOWN else _ACTION_LOOK
+    return _later(attempt, now) if attempt.state.live else None
+
+
+def _later(attempt: Attempt, now: datetime) -> datetime:
+    longest = _ACTION_LOOK if attempt.state is AttemptState.NEEDS_ACTION else _LAST_LOOK
     return now + timedelta(seconds=min(longest, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
 
 
@@ -221,7 +226,8 @@ async def _settled_before(
     known = await attempts.find(connection, attempt.id, lock=True)
     if known is None:
         return standing(order)
-    if isinstance(outcome, Declined) and known.funds is Funds.AUTHORISED:
+    stands = known.state is AttemptState.APPROVED
+    if isinstance(outcome, Declined) and stands and known.funds is Funds.AUTHORISED:
         return standing(await released(connection, order, known))  # it lapsed at the provider
     if not isinstance(outcome, Approved):
         return standing(order)

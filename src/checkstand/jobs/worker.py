@@ -133,10 +133,8 @@ class Worker:
     async def _begin_notices(self) -> int:
         async with self.charging.database.transaction() as connection:
             found = await notices.open_ones(connection, _BATCH)
-            again = [await self._read(connection, stored) for stored in found]
-        for attempt in again:
-            if attempt is not None:
-                self._ask("look at", attempt.id, partial(self.charging.look, attempt))
+            for stored in found:
+                await self._read(connection, stored)
         return len(found)
 
     async def _begin_attempts(self) -> int:
@@ -166,9 +164,9 @@ class Worker:
             self._ask("end", prepared.id, partial(self._end, prepared))
         return len(over)
 
-    async def _read(self, connection: Connection, stored: StoredNotice) -> Attempt | None:
-        """Records that a notice was read. Gives the attempt when it is over, but the provider
-        may have something new to say about its money."""
+    async def _read(self, connection: Connection, stored: StoredNotice) -> None:
+        """Records in one transaction that a notice was read and what is to be looked at: also an
+        attempt that is over, when the provider may have something new to say about its money."""
         now = self.charging.clock.now()
         notice = stored.notice
         attempt = await attempts.find(connection, notice.attempt_id) if notice.attempt_id else None
@@ -177,14 +175,13 @@ class Worker:
         if attempt is None:
             _log.warning("%s tells of a payment that pays for no order (yet)", stored.gateway)
             await notices.handled(connection, stored, "unclaimed", now)
-            return None
-        if attempt.state.live:
-            await attempts.look_soon(connection, attempt.id, now)
-            await notices.handled(connection, stored, "looked", now)
-            return None
-        await notices.handled(connection, stored, "settled before", now)
+            return
         final = attempt.state is AttemptState.APPROVED and attempt.funds is not Funds.AUTHORISED
-        return None if final else attempt
+        if final:
+            await notices.handled(connection, stored, "settled before", now)
+            return
+        await attempts.look_soon(connection, attempt.id, now)
+        await notices.handled(connection, stored, "looked", now)
 
     async def _end(self, prepared: Prepared) -> None:
         attempt = _standing_for(prepared)

@@ -20,10 +20,10 @@ SELECT a.*, o.exponent, o.cart_key,
      WHERE r.attempt_id = a.id AND r.state <> 'refused') AS refunded
 FROM payment_attempts a JOIN orders o ON o.id = a.order_id
 """
-_CLAIM = f"""
+_CLAIM = """
 WITH due AS (
     SELECT id FROM payment_attempts
-    WHERE next_look_at <= $1 AND lease_until <= $1 AND state IN {_LIVE}
+    WHERE next_look_at <= $1 AND lease_until <= $1
     ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE payment_attempts a SET lease_until = $2, next_look_at = $2, looks = a.looks + 1
@@ -131,12 +131,29 @@ async def renew_lease(connection: Connection, attempt_id: str, until: datetime) 
 
 
 async def look_soon(connection: Connection, attempt_id: str, now: datetime) -> None:
-    """The worker is to ask the provider as soon as nobody is at the attempt."""
+    """The worker is to ask the provider: as soon as nobody is at a live attempt, and once more
+    about one that is over, whatever a look that is under way will find."""
     await connection.execute(
-        "UPDATE payment_attempts SET next_look_at = least(next_look_at, greatest($2, lease_until))"
-        f" WHERE id = $1 AND state IN {_LIVE}",
+        "UPDATE payment_attempts SET next_look_at = CASE WHEN"
+        f" state IN {_LIVE} THEN least(next_look_at, greatest($2, lease_until)) ELSE $2 END"
+        " WHERE id = $1",
         attempt_id,
         now,
+    )
+
+
+async def looked(
+    connection: Connection, attempt: Attempt, now: datetime, next_look_at: datetime | None
+) -> None:
+    """Lets go of an attempt that was over when the worker took it for a look. When a webhook has
+    come since, it stays due."""
+    await connection.execute(
+        "UPDATE payment_attempts SET next_look_at = $4, lease_until = least(lease_until, $3)"
+        f" WHERE id = $1 AND next_look_at = $2 AND state NOT IN {_LIVE}",
+        attempt.id,
+        attempt.next_look_at,
+        now,
+        next_look_at,
     )
 
 
