@@ -507,6 +507,11 @@ class PaymentContextStale(Refusal):
     )
 
 
+class PaymentDataUnreadable(Refusal):
+    code = "cocart_payment_data_unreadable"
+    text = "The payment data is not what this payment method expects; see its guide."
+
+
 class PaymentAlreadyUsed(Refusal):
     code = "cocart_payment_already_used"
     status = 409

@@ -44,7 +44,8 @@ CallOff = Callable[[str], Awaitable[None]]
 
 
 class _AwaitsAction(Exception):
-    """The cart's payment has to be called off before it can be edited."""
+    """The cart's payment has to be called off before it can be edited. (One whose payment is under
+    way, or was left open by a crash, is refused with PaymentPending: DECISIONS 15.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,6 @@ class CartLimits:
     max_lines: int = 100
     turn_timeout: float = 25.0
     """Seconds a write waits for another of the same cart."""
-
-
-def open_document(cart: Cart) -> Cart:
-    """The document that a write works on. One whose payment is under way, or was left open by a
-    crash and is about to be finished, is refused with PaymentPending (DECISIONS 15)."""
-    if cart.awaits_action:
-        raise _AwaitsAction
-    if cart.paying_until is not None:
-        raise PaymentPending
-    return cart
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,9 +315,15 @@ class CartService:
                 await idempotency.serialise(connection, ticket)
             once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
             await idempotency.replay(connection, once, now)
-            cart = open_document(found.cart) if found.cart else self._new(caller, now)
+            cart = found.cart or self._new(caller, now)
+            if cart.paying_until is not None and not cart.awaits_action:
+                raise PaymentPending
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
+            if cart.awaits_action:
+                if changed == cart:  # the same update again, as clients send before each process
+                    return view(cart, scene, self.shop)
+                raise _AwaitsAction
             seen = await self.keep(connection, changed, scene, caller, notices)
             seen = replace(seen, touched=_touched(cart, changed))
             await idempotency.remember(connection, once, seen, seen.cart.key, now)

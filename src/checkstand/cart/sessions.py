@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from checkstand import audit
 from checkstand.access.principal import Caller
 from checkstand.cart import store
-from checkstand.cart.service import CartService, open_document
+from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView
-from checkstand.errors import SessionIdMalformed, SessionNotFound
+from checkstand.errors import PaymentPending, SessionIdMalformed, SessionNotFound
 from checkstand.storage.database import Connection
 
 _KEY = re.compile(r"[a-z0-9_-]{1,42}")
@@ -57,7 +57,8 @@ class Sessions:
             found = await store.lock(connection, key, self.carts.clock.now())
             if found.cart is None or found.cart.placed_at is not None:
                 raise SessionNotFound
-            open_document(found.cart)
+            if found.cart.paying_until is not None:
+                raise PaymentPending
             await store.delete(connection, key)
             await audit.record(connection, "session.deleted", _named(key, found.cart.customer_id))
 

@@ -141,6 +141,15 @@ async def set_paying(
     )
 
 
+async def leave_order(connection: Connection, key: str) -> None:
+    """A locked cart and an order that is not paid part: each goes its own way."""
+    await connection.execute(
+        "UPDATE carts SET order_id = NULL, paying_until = NULL, awaits_action = false,"
+        " version = version + 1 WHERE cart_key = $1",
+        key,
+    )
+
+
 async def tax_revision(connection: Connection) -> int:
     """The revision of the tax table at this moment."""
     return int(await connection.fetchval("SELECT number FROM revisions WHERE topic = 'tax'"))

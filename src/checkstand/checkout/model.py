@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from checkstand.orders.model import Order
+from checkstand.orders.model import Order, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,10 @@ class Placement:
 
 
 def placed(order: Order) -> Placement:
-    """The answer for an order that was placed; the same however often it is asked for."""
+    """The answer for an order that was placed; the same however often it is asked for, until the
+    shop cancels the order."""
+    if order.status is OrderStatus.CANCELLED:
+        return Placement(order, PaymentStatus.FAILED, "This order was cancelled.")
     if not order.needs_payment:
         return Placement(order, PaymentStatus.NOTHING_DUE, "Your order is placed.")
     return Placement(order, PaymentStatus.SUCCESS, "Thank you. Your order has been received.")

@@ -77,7 +77,7 @@ class Process:
     ) -> Placement:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
         `wait_seconds`, without a connection. A decline is a Placement too."""
-        card_data.refuse(command.payment)
+        card_data.refuse([command.payment, command.update.payment_method, command.customer_note])
         key = caller.own_cart_key
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         payment = await paying.with_saved(self.carts.database, caller, command.payment)
@@ -216,11 +216,11 @@ class Process:
     ) -> Attempt:
         """The order frozen, its stock held, the attempt open, the cart marked: all or nothing."""
         chosen = cart.payment_method if seen.quote.needs_payment else NOTHING_DUE
-        gateway = self.payments.gateways[chosen]
+        description = self.payments.gateways[chosen].description
         order = drafting.draft(
             seen,
             fingerprint=cart_hash(seen),
-            method_title=gateway.description.title,
+            method_title=description.title,
             note=command.customer_note,
         )
         order = await self._stored(connection, cart, order)
@@ -233,13 +233,13 @@ class Process:
             raise _insufficient(seen, shortages)
         attempt = await paying.begin(
             connection,
-            gateway,
+            self.payments,
             order,
             chosen,
             command.payment,
             now,
+            payer=cart.customer_id,
             return_url=self.return_url,
-            guard=self.payments.guard,
         )
         await self.carts.store_paying(connection, cart, seen, order.id, attempt.lease_until)
         return attempt

@@ -28,6 +28,7 @@ from checkstand.errors import (
     Problem,
 )
 from checkstand.kit import crypto, ids
+from checkstand.payments import card_data
 from checkstand.payments.gateway import Description, Due
 from checkstand.payments.model import Attempt
 from checkstand.payments.service import Payments
@@ -155,6 +156,7 @@ class Checkout:
         """What a storefront needs to collect a payment with this method: for this cart, this
         amount, this currency, and a while."""
         self._authorise(caller, writing=True)
+        card_data.refuse(method)
         seen = await self.carts.read_for_checkout(caller)
         if not seen.cart.lines:
             raise EmptyCart
@@ -167,7 +169,7 @@ class Checkout:
         if description.offline or not seen.quote.needs_payment:
             return ReadyToPay(description, seen, {}, None)
         now = self.carts.clock.now()
-        total = seen.quote.total
+        total = seen.quote.total.in_iso()
         fresh = Prepared(
             id=ids.context_id(),
             gateway=method,

@@ -15,7 +15,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 
 from checkstand.checkout.back_office import BackOffice
@@ -23,7 +22,14 @@ from checkstand.checkout.charging import LEASE, Charging
 from checkstand.errors import CheckstandError, Refusal
 from checkstand.jobs.sweep import sweep
 from checkstand.kit.money import Currency, Money
-from checkstand.payments.model import Approved, Attempt, AttemptState, Declined, Funds
+from checkstand.payments.model import (
+    Approved,
+    Attempt,
+    AttemptState,
+    Declined,
+    Funds,
+    Refund,
+)
 from checkstand.payments.store import attempts, contexts, notices, refunds
 from checkstand.payments.store.contexts import Prepared
 from checkstand.payments.store.notices import StoredNotice
@@ -159,7 +165,8 @@ class Worker:
     async def _begin_contexts(self) -> int:
         now = self.charging.clock.now()
         async with self.charging.database.transaction() as connection:
-            over = await contexts.take_expired(connection, now, _BATCH)
+            until = now + self.back_office.refund_lease
+            over = await contexts.take_expired(connection, now, until, _BATCH)
         for prepared in over:
             self._ask("end", prepared.id, partial(self._end, prepared))
         return len(over)
@@ -184,23 +191,38 @@ class Worker:
         await notices.handled(connection, stored, "looked", now)
 
     async def _end(self, prepared: Prepared) -> None:
+        """Calls off what a browser did not pay in time. What it did pay, and nobody ordered with,
+        goes back: the shopper has nothing for it."""
         attempt = _standing_for(prepared)
         match await self.charging.payments.void(attempt):
             case Approved() | Declined(gateway_error={"code": "not_found"}):
-                return
+                over = True
             case Declined():
-                _log.error(
-                    "%s was paid for a cart that was never ordered: %s. Refund it at the provider, "
-                    "or ask the shopper to order.",
-                    prepared.gateway,
-                    prepared.reference,
-                )
-            case _:  # it did not answer: again in a while
-                later = replace(
-                    prepared, expires_at=self.charging.clock.now() + timedelta(minutes=5)
-                )
-                async with self.charging.database.transaction() as connection:
-                    await contexts.insert(connection, later)
+                over = await self._given_back(prepared, attempt)
+            case _:  # it did not answer: again, when the claim has run out
+                over = False
+        if over:
+            async with self.charging.database.transaction() as connection:
+                await contexts.drop(connection, prepared.id)
+
+    async def _given_back(self, prepared: Prepared, attempt: Attempt) -> bool:
+        _log.warning(
+            "%s was paid for a cart that nobody ordered: %s goes back",
+            prepared.gateway,
+            prepared.reference,
+        )
+        refund = Refund(
+            id=f"rf_{prepared.id}",
+            attempt=replace(attempt, funds=Funds.CAPTURED, captured=prepared.minor),
+            amount=attempt.amount,
+            created_at=prepared.expires_at,
+            reason="Nobody ordered with it.",
+            repeated=True,
+        )
+        outcome = await self.charging.payments.refund(refund)
+        if isinstance(outcome, Declined):
+            _log.error("%s cannot be given back yet: %s", prepared.reference, prepared.gateway)
+        return isinstance(outcome, Approved)
 
     async def _guarded(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
         """The others must not wait for one that cannot be done."""

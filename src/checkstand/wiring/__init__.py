@@ -38,7 +38,7 @@ from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
-from checkstand.wiring.gateways import gateways_of
+from checkstand.wiring.gateways import gateways_of, retired
 
 _log = logging.getLogger(__name__)
 
@@ -206,8 +206,11 @@ def build(
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
     guards = before.guards if before else guarding.guards(settings, database, clock, hooks)
-    offered = {**gateways_of(settings, house, database), **more_gateways}
-    payments = Payments(offered, guards.velocity)
+    payments = Payments(
+        {**gateways_of(settings, house, database), **more_gateways},
+        guard=guards.velocity,
+        retired=retired(),
+    )
     charging = Charging(
         database=database,
         payments=payments,

@@ -10,12 +10,12 @@ from typing import Any
 from asyncpg import Record
 
 from checkstand.kit.money import Currency, Money
-from checkstand.payments.model import Attempt, AttemptState, Funds, NeedsAction
+from checkstand.payments.model import Attempt, AttemptState, Declined, Funds, NeedsAction
 from checkstand.storage.database import Connection
 
 _LIVE = "('open', 'needs_action', 'unknown')"
 _ATTEMPT = """
-SELECT a.*, o.exponent, o.cart_key,
+SELECT a.*, o.cart_key,
     (SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r
      WHERE r.attempt_id = a.id AND r.state <> 'refused') AS refunded
 FROM payment_attempts a JOIN orders o ON o.id = a.order_id
@@ -29,7 +29,7 @@ WITH due AS (
     UPDATE payment_attempts a SET lease_until = $2, next_look_at = $2, looks = a.looks + 1
     FROM due WHERE a.id = due.id RETURNING a.*
 )
-SELECT a.*, o.exponent, o.cart_key, 0::bigint AS refunded
+SELECT a.*, o.cart_key, 0::bigint AS refunded
 FROM claimed a JOIN orders o ON o.id = a.order_id
 """
 
@@ -167,7 +167,8 @@ async def settle(
     of what is given), and lets it go; False when it was settled before."""
     found = await connection.fetchval(
         "UPDATE payment_attempts SET state = $2, reference = $3, funds = $4, captured = $5,"
-        " action = $6, next_look_at = $7, settled_at = $8, lease_until = least(lease_until, $9)"
+        " action = $6, next_look_at = $7, settled_at = $8, lease_until = least(lease_until, $9),"
+        " decline = $10"
         f" WHERE id = $1 AND state IN {_LIVE} RETURNING 1",
         attempt.id,
         attempt.state.value,
@@ -178,6 +179,7 @@ async def settle(
         next_look_at,
         None if attempt.state.live else now,
         now,
+        asdict(attempt.decline) if attempt.decline else None,
     )
     return found is not None
 
@@ -240,7 +242,7 @@ def _attempt(row: Record) -> Attempt:
         order_id=row["order_id"],
         gateway=row["gateway"],
         state=AttemptState(row["state"]),
-        amount=Money(row["amount"], Currency(row["currency"], row["exponent"])),
+        amount=Money(row["amount"], Currency.of(row["currency"])),
         lease_until=row["lease_until"],
         reference=row["reference"],
         cart_key=row["cart_key"],
@@ -255,6 +257,7 @@ def _attempt(row: Record) -> Attempt:
         refunded=row["refunded"],
         looks=row["looks"],
         next_look_at=row["next_look_at"],
+        decline=Declined(**row["decline"]) if row["decline"] else None,
     )
 
 
