@@ -17,8 +17,8 @@ import asyncpg
 
 from bench.paths import AUSTIN, CART, CARTS, CHECKOUT
 from bench.rehearsal import Rehearsal, rehearsing
-from checkstand.access import credentials
-from checkstand.access.principal import Permission
+from checkstand.access import keys
+from checkstand.access.key_store import Terms
 from checkstand.catalog.importers.woocommerce import import_products
 from checkstand.cli.demo_settings import demo_settings
 from checkstand.settings import Settings
@@ -134,7 +134,7 @@ async def _seed(settings: Settings) -> dict[str, str]:
             await import_products(database, demo / "products.csv", currency, None)
             await import_rates(database, demo / "tax_rates.csv")
         async with database.transaction() as connection:
-            made = await credentials.create_key(connection, "bench", Permission.READ_WRITE, None)
+            made = await keys.create(connection, Terms("bench"))
     finally:
         await database.close()
     return {"consumer_key": made.consumer_key, "consumer_secret": made.consumer_secret}

@@ -364,10 +364,6 @@ class CartSettings(Section):
     )
 
 
-class RateLimitSettings(Section):
-    enabled: bool = Field(True, description="Accepted; limits are not part of this version yet.")
-
-
 class WorkerSettings(Section):
     in_process: bool = Field(
         True,
