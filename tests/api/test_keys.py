@@ -158,6 +158,8 @@ async def test_a_publishable_key_is_for_pages(shop: Storefront) -> None:
     # Basic without a password, as SDKs send a key without a secret.
     sent = {**basic(made["consumer_key"], ""), "Origin": PAGE}
     assert (await shop.call("GET", f"{PREVIEW}/checkout", keys={}, headers=sent)).status_code == 200
+    # The catalogue stays open for a page that sends its key along with everything.
+    assert await status(shop, made, f"{V2}/products", Origin=PAGE) == 200
     # Nothing else opens: neither for a page nor for a forged origin.
     for path in (f"{ADMIN}/keys", f"{ADMIN}/alerts", f"{ADMIN}/audit"):
         assert await status(shop, made, path, Origin=PAGE) == 403

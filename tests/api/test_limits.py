@@ -251,6 +251,10 @@ async def test_signing_in_by_the_login_route_is_limited_too(empty_database: str)
         async def status(path: str, body: object, **headers: str) -> int:
             return (await shopper.call("POST", path, body, headers=headers)).status_code
 
+        async def verified() -> int:
+            path = f"{V2}/my-account/verify-email"
+            return (await shopper.call("GET", path, key="x" * 43, user_id="1")).status_code
+
         wrong = {"username": "admin", "password": "a bad password"}
         login = f"{V2}/login"
         assert [await status(login, wrong) for _ in range(3)] == [401, 401, 429]
@@ -260,5 +264,6 @@ async def test_signing_in_by_the_login_route_is_limited_too(empty_database: str)
         validate = "/wp-json/cocart/jwt/validate-token"
         bad = {"Authorization": "Bearer a.b.c"}
         assert [await status(validate, None, **bad) for _ in range(2)] == [401, 429]
+        assert [await verified() for _ in range(3)] == [400, 400, 429]
         lost = {"username": "nobody"}
         assert [await status(f"{V2}/lost-password", lost) for _ in range(3)] == [200, 200, 429]

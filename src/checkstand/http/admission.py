@@ -25,8 +25,12 @@ from checkstand.wiring import Shop
 _FOR_PAGES = (
     "/wp-json/cocart/v2/cart",
     "/wp-json/cocart/v2/checkout",
+    "/wp-json/cocart/v2/products",
+    "/wp-json/cocart/v2/store",
+    "/wp-json/cocart/v2/address/",
     "/wp-json/cocart/preview/checkout",
     "/wp-json/cocart/preview/order-received/",
+    "/wp-json/cocart/preview/address/",
 )
 """Where a publishable key opens something."""
 _LONGEST_PROOF = 4096
@@ -51,7 +55,7 @@ def welcome(request: Request, shop: Shop, caller: Caller) -> None:
     if key is None:
         return
     if key.publishable and not request.scope["path"].startswith(_FOR_PAGES):
-        raise PermissionTooSmall("A publishable key opens carts and checkouts only.")
+        raise PermissionTooSmall("A publishable key opens the catalogue, carts and checkouts only.")
     shop.guards.usage.used(key.id, route_of(request), address, publishable=key.publishable)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from checkstand.access.principal import Caller
 from checkstand.customers import addresses
 from checkstand.errors import Refusal
-from checkstand.http.admission import admit, knock
+from checkstand.http.admission import admit, knock, stranger
 from checkstand.http.cocart.preview.present import total_rows
 from checkstand.http.display import currency_format, display_date
 from checkstand.http.requests import shop_of
@@ -85,6 +85,7 @@ async def set_new_password(request: Request) -> Response:
     if first != again:
         return _password_form(request, 400, key=key, said="The two passwords are not the same.")
     try:
+        stranger(request)
         await knock(request, shop_of(request), "reset password")
         await shop_of(request).registration.reset_password(key, first)
     except Refusal as refusal:
