@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import (
     answers,
     checkouts,
+    guarding,
     importing,
     listing,
     memory,
@@ -30,7 +31,7 @@ from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "checkouts", "memory", "import", "listing")
+_PARTS = (*paths.NAMES, "checkouts", "guards", "memory", "import", "listing")
 _PROFILE_SECONDS = 8
 
 
@@ -86,6 +87,9 @@ def _measure(
                 _say(f"{path.name}: shop and floor in turns")
                 found.comparisons[path.name] = compare(path, stage, shop, floor, turns)
                 found.paths = [*found.paths, path]
+    if "guards" in parts:
+        _say("guards: GET checkout with and without key and limits")
+        found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
     if "checkouts" in parts:
         orders = 500 if found.quick else 3_000
         _say(f"{orders:,} checkouts through the sandbox, {checkouts.AT_ONCE} at once")

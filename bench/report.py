@@ -13,8 +13,9 @@ from pathlib import Path
 
 import orjson
 
-from bench import importing, load, memory
+from bench import guarding, importing, load, memory
 from bench.checkouts import Checkouts
+from bench.guarding import Guards
 from bench.importing import Imported
 from bench.listing import BUDGET_PER_SECOND, Listing
 from bench.memory import Footprint
@@ -33,6 +34,7 @@ class Findings:
     paths: Sequence[Measured] = ()
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    guards: Guards | None = None
     checkouts: Sequence[Checkouts] = ()
     footprint: Footprint | None = None
     imported: Imported | None = None
@@ -47,6 +49,7 @@ def show(found: Findings) -> None:
     if found.checkouts:
         _table(_CHECKOUT_HEAD, [_checkout_row(seen) for seen in found.checkouts])
     rows = [
+        *_guard_rows(found.guards),
         *_memory_rows(found.footprint),
         *_import_rows(found.imported),
         *_listing_rows(found.listing),
@@ -134,6 +137,13 @@ def _detail_row(path: Measured, found: Findings) -> tuple[str, ...]:
     return (path.name, *times, *cpu)
 
 
+def _guard_rows(seen: Guards | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    measured = f"{seen.share:.0%} ({seen.bare_us:.0f} us without, {seen.guarded_us:.0f} us with)"
+    return [("key and limits of GET checkout", measured, f"<= {guarding.BUDGET:.0%}", _ok(seen.ok))]
+
+
 def _memory_rows(seen: Footprint | None) -> list[tuple[str, ...]]:
     if seen is None:
         return []
@@ -193,6 +203,7 @@ def keep(found: Findings) -> Path:
         "quick": found.quick,
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
+        "guards": asdict(found.guards) if found.guards else None,
         "checkouts": [asdict(seen) for seen in found.checkouts],
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,

@@ -18,8 +18,8 @@ import asyncpg
 
 from bench.paths import AUSTIN, CART, CARTS, CHECKOUT
 from bench.rehearsal import Rehearsal, rehearsing
-from checkstand.access import credentials
-from checkstand.access.principal import Permission
+from checkstand.access import keys
+from checkstand.access.key_store import Terms
 from checkstand.catalog.importers.woocommerce import import_products
 from checkstand.cli.demo_settings import demo_settings
 from checkstand.promotions import store as promotions
@@ -146,7 +146,7 @@ async def _seed(settings: Settings) -> dict[str, str]:
             await import_products(database, demo / "products.csv", currency, None)
             await import_rates(database, demo / "tax_rates.csv")
         async with database.transaction() as connection:
-            made = await credentials.create_key(connection, "bench", Permission.READ_WRITE, None)
+            made = await keys.create(connection, Terms("bench"))
             for code, (kind, amount) in _COUPONS.items():
                 terms = Coupon(code=code, kind=kind, amount=Decimal(amount), usage_limit=10**9)
                 await promotions.insert(connection, terms)

@@ -19,7 +19,8 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from checkstand.access import credentials
+from checkstand.access import keys
+from checkstand.access.key_store import Terms
 from checkstand.access.principal import Account, Permission, Role
 from checkstand.access.tokens import Origin
 from checkstand.storage import migrate
@@ -172,7 +173,7 @@ async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Rec
     tom = await shopper(client, "tom@example.com")
     own = await tom.order(billing_address=THEIRS)
     async with client.shop.database.transaction() as connection:
-        made = await credentials.create_key(connection, "reading", Permission.READ, None)
+        made = await keys.create(connection, Terms("reading", Permission.READ))
     return Stage(
         client,
         database,

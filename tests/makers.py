@@ -12,8 +12,9 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from checkstand.access import credentials
-from checkstand.access.principal import Dialect, Permission, Role
+from checkstand.access import credentials, keys
+from checkstand.access.key_store import Terms
+from checkstand.access.principal import Dialect, Role
 from checkstand.app import create_app
 from checkstand.cli.demo_settings import demo_settings
 from checkstand.promotions import store as promotions
@@ -131,8 +132,10 @@ class Storefront:
 
 
 def shop_settings(database_url: str, **sections: Any) -> Settings:
-    """The demo shop's settings, with sections changed."""
+    """The demo shop's settings, with sections changed. Limits are off unless a test asks: tests
+    send more than people do."""
     settings = demo_settings(database_url, "http://shop.test", JWT_SECRET)
+    sections = {**sections, "rate_limits": {"enabled": False, **sections.get("rate_limits", {})}}
     for name, values in sections.items():
         section = getattr(settings, name)
         merged = section.model_validate({**section.model_dump(), **values})
@@ -149,12 +152,8 @@ async def running(settings: Settings, **open_with: Any) -> AsyncIterator[Storefr
     async with app.router.lifespan_context(app):
         shop: Shop = app.state.shop
         async with shop.database.transaction() as connection:
-            reference = await credentials.create_key(
-                connection, "test", Permission.READ_WRITE, None
-            )
-            tutorial = await credentials.create_key(
-                connection, "tutorial", Permission.READ_WRITE, Dialect.TUTORIAL
-            )
+            reference = await keys.create(connection, Terms("test"))
+            tutorial = await keys.create(connection, Terms("tutorial", dialect=Dialect.TUTORIAL))
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
             yield Storefront(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, hooks, problems
-from checkstand.http.admin import payments as admin_payments
+from checkstand.http import admin, describe, hooks, problems
 from checkstand.http.cocart import address
 from checkstand.http.cocart.accounts import my_account, signing
 from checkstand.http.cocart.preview import checkout, payments
@@ -25,14 +25,20 @@ from checkstand.http.cocart.v2 import (
     items,
     products,
     reviews,
+    sessions,
     store,
     taxonomies,
 )
 from checkstand.http.edge import Edge
+from checkstand.http.peers import Peers
+from checkstand.http.transport import Cors, Transport
 from checkstand.settings import Settings, load
 from checkstand.ui import pages, sandbox
 from checkstand.wiring import Shop, open_shop
 
+_LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+_LOCAL_URL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
+BACK_OFFICE = (sessions.router, *admin.routers)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -87,11 +93,25 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         signing.router,
         pages.router,
         sandbox.router,
-        admin_payments.router,
+        *BACK_OFFICE,
     ):
         app.router.routes.extend(router.routes)
-    app.add_middleware(Edge, max_body=settings.server.max_body)
+    app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app
+
+
+def transport_of(settings: Settings) -> Transport:
+    """How requests may come. A shop that only this machine reaches lets its pages call it."""
+    security = settings.security
+    here = _LOCAL.fullmatch(settings.server.host) and (
+        not settings.server.base_url or _LOCAL_URL.match(settings.server.base_url)
+    )
+    return Transport(
+        peers=Peers(security.trusted_proxies, security.client_header),
+        require_https=security.require_https,
+        hsts_seconds=security.hsts_seconds,
+        cors=Cors(frozenset(security.cors_origins), local=bool(here)),
+    )
 
 
 def set_up_logging(settings: Settings) -> None:

@@ -130,6 +130,23 @@ class ServiceUnavailable(Refusal):
     text = "The shop cannot reach its database right now. Nothing was changed; please try again."
 
 
+class RateLimited(Refusal):
+    code = "rate_limit_exceeded"
+    status = 429
+    text = "Too many requests; wait a moment."
+
+
+class HttpsRequired(Refusal):
+    """Also raised for a proxy of the shop's own that does not say how the client came."""
+
+    code = "cocart_https_required"
+    status = 403
+    text = (
+        "Use HTTPS. If you did: the shop's proxy must send X-Forwarded-Proto, and its address "
+        "belongs into security.trusted_proxies."
+    )
+
+
 # --- who is calling -----------------------------------------------------------------------------
 
 
@@ -137,6 +154,34 @@ class AuthenticationFailed(Refusal):
     code = "cocart_authentication_error"
     status = 401
     text = "The credentials were not accepted."
+
+
+class KeyNotAccepted(AuthenticationFailed):
+    """A key that is right and may not be used here or now. `reason`: expired, origin, network,
+    secret or revoked; for the operator's counts, not for the wire."""
+
+    def __init__(self, message: str, *, reason: str, key_id: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.key_id = key_id
+
+
+class SignInFirst(Refusal):
+    code = "cocart_unauthorized"
+    status = 401
+    text = "Sign in first."
+
+
+class NotForYou(Refusal):
+    code = "cocart_forbidden"
+    status = 403
+    text = "You are not allowed to do this."
+
+
+class NoSuchKey(Refusal):
+    code = "cocart_consumer_key_not_found"
+    status = 404
+    text = "There is no active consumer key with this number."
 
 
 class TokenRefused(Refusal):
@@ -200,6 +245,17 @@ class CartNotFound(Refusal):
     code = "cocart_cart_not_found"
     status = 404
     text = "No cart has this key; it may have expired. Add an item to start a new one."
+
+
+class SessionIdMalformed(Refusal):
+    code = "cocart_invalid_session_id"
+    text = "A session is named by a cart key or the number of a customer."
+
+
+class SessionNotFound(Refusal):
+    code = "cocart_session_not_found"
+    status = 404
+    text = "There is no cart of this name that is still open."
 
 
 class CartCreationNotAllowed(Refusal):
@@ -788,6 +844,15 @@ class PaymentPending(Refusal):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, retry_after=5)
+
+
+class TooManyDeclines(Refusal):
+    """The card-testing shield; nothing was charged. `data.challenge`, where there is one, is how to
+    go on at once: send what solves it as Checkstand-Challenge."""
+
+    code = "cocart_checkout_too_many_declines"
+    status = 429
+    text = "Too many payments were declined. Wait a while, or pay in another way."
 
 
 class PaymentFailed(Refusal):

@@ -77,13 +77,14 @@ async def test_keys_and_carts(storefront: Storefront) -> None:
 
 
 async def test_permissions(storefront: Storefront) -> None:
-    from checkstand.access import credentials
+    from checkstand.access import keys as making
+    from checkstand.access.key_store import Terms
     from checkstand.access.principal import Permission
 
     await storefront.ready_to_order()
     for permission, reads, writes in [(Permission.READ, 200, 403), (Permission.WRITE, 403, 200)]:
         async with storefront.shop.database.transaction() as connection:
-            made = await credentials.create_key(connection, "x", permission, None)
+            made = await making.create(connection, Terms("x", permission))
         keys = {"consumer_key": made.consumer_key, "consumer_secret": made.consumer_secret}
         read = await storefront.call("GET", CHECKOUT, keys=keys)
         written = await storefront.call("PUT", CHECKOUT, {"currency": "USD"}, keys=keys)

@@ -443,6 +443,50 @@ async def test_authorise_then_void(shopper: Storefront, gateway: ScriptedGateway
     assert await stock(shopper) == (5, 0)
 
 
+async def told(shopper: Storefront, order_id: int) -> list[tuple[str, str]]:
+    """What the audit log says about the money of an order: who, and what."""
+    return await sql(
+        shopper,
+        "SELECT actor, action FROM audit_log WHERE action <> 'order.moved'"
+        f" AND subject = 'order {order_id}' ORDER BY id",
+    )
+
+
+async def test_who_takes_and_looks_is_in_the_audit_log(
+    shopper: Storefront, gateway: ScriptedGateway
+) -> None:
+    await administrator(shopper.shop, PASSWORD)
+    gateway.script = [Approved(Funds.AUTHORISED, "pi_3")]
+    placed = (await shopper.process()).json()
+    order = f"/orders/{placed['order_id']}"
+    found = (await manage(shopper, "GET", f"{order}/payments")).json()
+    await manage(shopper, "POST", f"{order}/capture", {})
+    await manage(shopper, "POST", f"{order}/refunds", {"amount": "5.00"})
+    await manage(shopper, "POST", f"/attempts/{found['attempts'][0]['id']}/look")
+    await manage(shopper, "POST", f"{order}/capture", {})  # nothing is left to take
+    told_of = await told(shopper, placed["order_id"])
+    assert {actor for actor, _ in told_of} == {"account 1"}
+    assert [action for _, action in told_of] == [
+        "payments.read", "capture.opened", "capture.settled", "refund.opened", "refund.settled",
+        "payment.looked",
+    ]  # fmt: skip
+
+
+async def test_a_void_is_in_the_audit_log_also_when_it_is_refused(
+    shopper: Storefront, gateway: ScriptedGateway
+) -> None:
+    await administrator(shopper.shop, PASSWORD)
+    gateway.script = [Approved(Funds.AUTHORISED, "pi_3")]
+    gateway.voids = [Declined("It is too late.")]
+    placed = (await shopper.process()).json()
+    for status in (400, 200):
+        answer = await manage(shopper, "POST", f"/orders/{placed['order_id']}/void", {})
+        assert answer.status_code == status
+    assert [action for _, action in await told(shopper, placed["order_id"])] == [
+        "void.opened", "void.refused", "void.opened", "void.settled",
+    ]  # fmt: skip
+
+
 async def test_a_bank_transfer_that_came(shopper: Storefront) -> None:
     await administrator(shopper.shop, PASSWORD)
     await shopper.update(payment_method="bacs")

@@ -17,8 +17,9 @@ from typing import Any
 import asyncpg
 import uvicorn
 
-from checkstand.access import credentials
-from checkstand.access.principal import Dialect, Permission
+from checkstand.access import keys
+from checkstand.access.key_store import Terms
+from checkstand.access.principal import Dialect
 from checkstand.app import create_app
 from checkstand.cli.serve import server_options
 from checkstand.settings import Settings
@@ -100,7 +101,7 @@ async def _keys(url: str) -> tuple[tuple[str, str], tuple[str, str]]:
     try:
         async with database.transaction() as connection:
             made = [
-                await credentials.create_key(connection, "live", Permission.READ_WRITE, dialect)
+                await keys.create(connection, Terms("live", dialect=dialect))
                 for dialect in (None, Dialect.TUTORIAL)
             ]
     finally:

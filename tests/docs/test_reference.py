@@ -155,7 +155,9 @@ def test_settings_examples_load(
 
 # --- errors ---------------------------------------------------------------------------------------
 
-A_CODE = re.compile(r"(?:cocart|rest)_[a-z_]*[a-z]|registration-error-missing-password")
+A_CODE = re.compile(
+    r"(?:cocart|rest)_[a-z_]*[a-z]|registration-error-missing-password|rate_limit_exceeded"
+)
 SIDES = ("billing", "shipping")
 
 

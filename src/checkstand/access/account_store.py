@@ -7,6 +7,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from checkstand import audit
 from checkstand.access.principal import Account, Role
 from checkstand.storage.database import Connection
 
@@ -98,6 +99,8 @@ async def add(
         person.last_name,
         person.display_name or username,
     )
+    if added is not None:
+        await audit.record(connection, "account.added", f"account {added}", {"role": role.value})
     return added
 
 
@@ -105,18 +108,18 @@ async def put(
     connection: Connection, username: str, email: str, password_hash: str, role: Role
 ) -> int:
     """Adds the account, or gives an account of that name this password and role."""
-    return int(
-        await connection.fetchval(
-            "INSERT INTO accounts (username, email, password_hash, role, display_name)"
-            " VALUES ($1, $2, $3, $4, $1)"
-            " ON CONFLICT (lower(username)) DO UPDATE SET password_hash = excluded.password_hash,"
-            " role = excluded.role, generation = accounts.generation + 1 RETURNING id",
-            username,
-            email,
-            password_hash,
-            role.value,
-        )
+    account_id = await connection.fetchval(
+        "INSERT INTO accounts (username, email, password_hash, role, display_name)"
+        " VALUES ($1, $2, $3, $4, $1)"
+        " ON CONFLICT (lower(username)) DO UPDATE SET password_hash = excluded.password_hash,"
+        " role = excluded.role, generation = accounts.generation + 1 RETURNING id",
+        username,
+        email,
+        password_hash,
+        role.value,
     )
+    await audit.record(connection, "account.put", f"account {account_id}", {"role": role.value})
+    return int(account_id)
 
 
 async def all_accounts(connection: Connection, limit: int) -> list[StoredAccount]:
@@ -145,6 +148,7 @@ async def set_password(connection: Connection, account_id: int, password_hash: s
         account_id,
         password_hash,
     )
+    await audit.record(connection, "account.password_set", f"account {account_id}")
 
 
 async def set_email(connection: Connection, account_id: int, email: str) -> bool:
@@ -155,6 +159,8 @@ async def set_email(connection: Connection, account_id: int, email: str) -> bool
         account_id,
         email,
     )
+    if done is not None:
+        await audit.record(connection, "account.email_set", f"account {account_id}")
     return done is not None
 
 
@@ -165,6 +171,10 @@ async def set_role(connection: Connection, account_id: int, role: Role) -> bool:
         account_id,
         role.value,
     )
+    if done is not None:
+        await audit.record(
+            connection, "account.role_set", f"account {account_id}", {"role": role.value}
+        )
     return done is not None
 
 
@@ -173,6 +183,8 @@ async def sign_out(connection: Connection, account_id: int) -> bool:
     done = await connection.fetchval(
         "UPDATE accounts SET generation = generation + 1 WHERE id = $1 RETURNING 1", account_id
     )
+    if done is not None:
+        await audit.record(connection, "account.signed_out", f"account {account_id}")
     return done is not None
 
 

@@ -9,26 +9,19 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from checkstand.access import account_store, store
+from checkstand.access import account_store, key_store
 from checkstand.access.passwords import Passwords
-from checkstand.access.principal import Account, ConsumerKey, Dialect, Permission, Role
-from checkstand.errors import AuthenticationFailed
-from checkstand.kit import crypto, ids
+from checkstand.access.principal import Account, ConsumerKey, Place, Role
+from checkstand.errors import AuthenticationFailed, KeyNotAccepted
+from checkstand.kit import crypto
+from checkstand.kit.clock import Clock, SystemClock
 from checkstand.storage.database import Connection, Database
 
 MAX_AGE = 5.0
+PUBLISHABLE = "pk_"
+"""How a publishable key begins."""
 _MAX_REMEMBERED = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """A key pair at the one moment when its secret can be read."""
-
-    id: int
-    consumer_key: str
-    consumer_secret: str
 
 
 class Credentials:
@@ -38,28 +31,43 @@ class Credentials:
         self,
         database: Database,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
         passwords: Passwords | None = None,
     ) -> None:
         self._database = database
         self.passwords = passwords or Passwords()
         self._monotonic = monotonic
+        self._clock = clock or SystemClock()
         self._known: OrderedDict[str, tuple[float, ConsumerKey | Account]] = OrderedDict()
         self._generation = 0
 
-    async def consumer_key(self, key: str, secret: str) -> ConsumerKey:
-        """The key of the pair; AuthenticationFailed when unknown, wrong or revoked."""
-        digest = crypto.sha256(f"key\n{key}\n{secret}")
+    async def consumer_key(self, key: str, secret: str, place: Place | None = None) -> ConsumerKey:
+        """The key, when it may be used from there: AuthenticationFailed when there is none,
+        KeyNotAccepted (with its `reason` and the key's `id`) when it is not for there or now. A
+        publishable key has no secret; whatever is sent for one is not looked at."""
+        publishable = key.startswith(PUBLISHABLE)
+        digest = crypto.sha256(f"key\n{key}\n{'' if publishable else secret}")
         known = self._recall(digest)
         if isinstance(known, ConsumerKey):
-            return known
+            found = known
+        else:
+            found = await self._checked(key, "" if publishable else secret, digest)
+        found.check(place or Place(), self._clock.now())
+        return found
+
+    async def _checked(self, key: str, secret: str, digest: str) -> ConsumerKey:
         generation = self._generation
         async with self._database.acquire() as connection:
-            stored = await store.key_by_hash(connection, crypto.sha256(key))
+            stored = await key_store.key_by_hash(connection, crypto.sha256(key))
         # The secret is compared even when there is no key: both answers take as long.
         expected = stored.secret_hash if stored else "0" * 64
-        right = crypto.same(crypto.sha256(secret), expected)
-        if stored is None or not right or stored.revoked_at is not None:
-            raise AuthenticationFailed("The consumer key or its secret is wrong, or was revoked.")
+        right = crypto.same(crypto.sha256(secret) if secret else "", expected)
+        text = "The consumer key or its secret is wrong, or was revoked."
+        if stored is None:
+            raise AuthenticationFailed(text)
+        if not right or stored.revoked_at is not None:
+            reason = "revoked" if right else "secret"
+            raise KeyNotAccepted(text, reason=reason, key_id=stored.key.id)
         self._remember(digest, stored.key, generation)
         return stored.key
 
@@ -79,6 +87,16 @@ class Credentials:
         self._remember(digest, stored.account, generation)
         return stored.account
 
+    def recalls_key(self, key: str, secret: str) -> bool:
+        """Whether the pair was right a moment ago."""
+        sent = "" if key.startswith(PUBLISHABLE) else secret
+        return self._recall(crypto.sha256(f"key\n{key}\n{sent}")) is not None
+
+    def recalled(self, login: str, password: str) -> Account | None:
+        """Who signed in with these a moment ago."""
+        known = self._recall(crypto.sha256(f"account\n{login}\n{password}"))
+        return known if isinstance(known, Account) else None
+
     def forget(self) -> None:
         """Drops everything remembered: a key or an account has changed."""
         self._generation += 1
@@ -97,23 +115,6 @@ class Credentials:
         self._known.move_to_end(digest)
         while len(self._known) > _MAX_REMEMBERED:
             self._known.popitem(last=False)
-
-
-async def create_key(
-    connection: Connection, name: str, permission: Permission, dialect: Dialect | None
-) -> NewKey:
-    """A new pair, stored as hashes; the pair itself is returned here and nowhere else."""
-    key, secret = ids.consumer_key(), ids.consumer_secret()
-    key_id = await store.add_key(
-        connection,
-        name=name,
-        permission=permission,
-        dialect=dialect,
-        key_hash=crypto.sha256(key),
-        tail=key[-7:],
-        secret_hash=crypto.sha256(secret),
-    )
-    return NewKey(key_id, key, secret)
 
 
 async def create_account(

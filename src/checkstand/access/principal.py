@@ -4,14 +4,19 @@ presenter (batch, another dialect) can get around it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from checkstand.errors import (
     AdministratorOnly,
     AuthenticationFailed,
+    KeyNotAccepted,
     MustSignIn,
+    NotForYou,
     PermissionTooSmall,
+    SignInFirst,
 )
+from checkstand.kit.network import Network, within
 
 
 class Permission(StrEnum):
@@ -60,14 +65,52 @@ _CAPABILITIES = {
 }
 
 
+class KeyKind(StrEnum):
+    """A publishable key has no secret: it may stand in a page, and opens the catalogue, carts and
+    checkouts only, from the pages that it is pinned to."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    PUBLISHABLE = "publishable"
+
+
 @dataclass(frozen=True, slots=True)
 class ConsumerKey:
-    """A key pair that a storefront presents. It never becomes the shopper (DECISIONS 3)."""
+    """A key that a storefront presents. It never becomes the shopper (DECISIONS 3). Without
+    `origins` any client may use it, without `networks` from anywhere."""
 
     id: int
     name: str
     permission: Permission
     dialect: Dialect | None
+    kind: KeyKind = KeyKind.SECRET
+    owner: str = ""
+    origins: frozenset[str] = frozenset()
+    networks: tuple[Network, ...] = ()
+    expires_at: datetime | None = None
+
+    @property
+    def publishable(self) -> bool:
+        return self.kind is KeyKind.PUBLISHABLE
+
+    def check(self, place: Place, now: datetime) -> None:
+        """KeyNotAccepted with the reason when the key may not be used there or then."""
+        if self.expires_at is not None and self.expires_at <= now:
+            raise self._refused("This consumer key has expired.", "expired")
+        if self.origins and place.origin not in self.origins:
+            raise self._refused("This consumer key may not be used from this page.", "origin")
+        if self.networks and not within(place.address, self.networks):
+            raise self._refused("This consumer key may not be used from this network.", "network")
+
+    def _refused(self, text: str, reason: str) -> KeyNotAccepted:
+        return KeyNotAccepted(text, reason=reason, key_id=self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a key is used from: the client's address and the origin of the page, "" for none."""
+
+    address: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +172,23 @@ class Caller:
             return ""
         spoken_for = f"key {self.key.id}, " if self.key is not None else ""
         return f"{spoken_for}cart {self.cart_key}"
+
+    def must_administer(self) -> None:
+        """For administrators who signed in. A consumer key is never one, whoever owns it."""
+        if self.account is None:
+            raise SignInFirst("Sign in as an administrator; consumer keys do not open this route.")
+        if self.account.role is not Role.ADMINISTRATOR:
+            raise NotForYou
+
+    def must_manage_store(self, *, writing: bool) -> None:
+        """For shop managers, administrators and secret consumer keys (contract README 7)."""
+        if self.account is not None:
+            if self.account.role is Role.CUSTOMER:
+                raise NotForYou
+        elif self.key is None:
+            raise SignInFirst("Send a consumer key, or sign in.")
+        elif self.key.publishable or not self.key.permission.covers(writing):
+            raise NotForYou("This consumer key may not do that.")
 
     def must_manage(self) -> int | None:
         """The account id of the shop manager or administrator who is calling, None for the command

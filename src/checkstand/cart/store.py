@@ -131,6 +131,24 @@ async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> 
     )
 
 
+async def living(
+    connection: Connection, now: datetime, skip: int, limit: int
+) -> tuple[list[str], int]:
+    """Keys of carts that live and are no order yet, the one that was made last first, and how many
+    there are."""
+    rows = await connection.fetch(
+        "SELECT cart_key FROM carts WHERE expires_at > $1 AND placed_at IS NULL"
+        " ORDER BY created_at DESC, cart_key OFFSET $2 LIMIT $3",
+        now,
+        skip,
+        limit,
+    )
+    total = await connection.fetchval(
+        "SELECT count(*) FROM carts WHERE expires_at > $1 AND placed_at IS NULL", now
+    )
+    return [row["cart_key"] for row in rows], int(total)
+
+
 async def worth_adopting(connection: Connection, key: str, now: datetime) -> bool | None:
     """Whether a living guest's cart has anything in it that can move; None without such a cart."""
     found: bool | None = await connection.fetchval(
@@ -140,6 +158,11 @@ async def worth_adopting(connection: Connection, key: str, now: datetime) -> boo
         now,
     )
     return found
+
+
+async def forget_answers(connection: Connection, key: str) -> None:
+    """Deletes what would be answered again about a cart."""
+    await connection.execute("DELETE FROM idempotency_keys WHERE cart_key = $1", key)
 
 
 async def delete(connection: Connection, key: str) -> None:

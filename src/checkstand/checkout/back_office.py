@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from checkstand import audit
 from checkstand.access.principal import Caller
 from checkstand.checkout.charging import LEASE, Charging
 from checkstand.checkout.model import Placement
@@ -90,13 +91,12 @@ class BackOffice:
         return timedelta(seconds=self.charging.payments.longest + 5)
 
     async def payments(self, caller: Caller, order_id: int) -> OrderPayments:
-        """OrderNotFound when there is no such order."""
+        """OrderNotFound when there is no such order. Who looked is in the audit log."""
         caller.must_manage()
-        return await self._read(order_id)
-
-    async def _read(self, order_id: int) -> OrderPayments:
-        async with self.charging.database.acquire() as connection:
-            return await self._payments(connection, order_id)
+        async with self.charging.database.transaction() as connection:
+            found = await self._payments(connection, order_id)
+            await audit.record(connection, "payments.read", f"order {order_id}")
+        return found
 
     # --- giving back ---------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class BackOffice:
     ) -> OrderPayments:
         """Takes what is reserved, or records that awaited money has come. NothingToCapture."""
         caller.must_manage()
-        attempt = await self._reserved(order_id, self.charging.payments.longest)
+        attempt = await self._reserved(order_id, "capture")
         wanted = attempt.amount if amount is None else _amount(amount, attempt.amount)
         if wanted > attempt.amount:
             raise RefundTooLarge(f"Only {attempt.amount.decimal()} is reserved.")
@@ -199,6 +199,7 @@ class BackOffice:
                         await captured(connection, order, known, wanted.minor, now)
                     return await self._payments(connection, order_id)
             case Declined(message=message, gateway_error=gateway_error):
+                await self._refused(attempt, "capture")
                 raise NothingToCapture(message, data={"gateway_error": dict(gateway_error)})
             case _:
                 raise ProviderSilent(retry_after=5)
@@ -206,7 +207,7 @@ class BackOffice:
     async def void(self, caller: Caller, order_id: int) -> OrderPayments:
         """Lets go of what is reserved: the order is cancelled, its stock back on the shelf."""
         caller.must_manage()
-        attempt = await self._reserved(order_id, self.charging.payments.longest)
+        attempt = await self._reserved(order_id, "void")
         outcome = await self.charging.payments.void(attempt)
         match outcome:
             case Approved():
@@ -217,6 +218,7 @@ class BackOffice:
                         await released(connection, order, known)
                     return await self._payments(connection, order_id)
             case Declined(message=message, gateway_error=gateway_error):
+                await self._refused(attempt, "void")
                 raise NothingToCapture(message, data={"gateway_error": dict(gateway_error)})
             case _:
                 raise ProviderSilent(retry_after=5)
@@ -233,6 +235,8 @@ class BackOffice:
                 connection, attempt.id, now, now + LEASE
             ):
                 raise CheckoutInProgress
+            detail = {"attempt": attempt.id}
+            await audit.record(connection, "payment.looked", f"order {attempt.order_id}", detail)
         return await self.charging.look(attempt)
 
     # --- what they share -----------------------------------------------------------------------
@@ -257,17 +261,25 @@ class BackOffice:
             await refunds.of_order(connection, order_id),
         )
 
-    async def _reserved(self, order_id: int, seconds: float) -> Attempt:
-        """The attempt whose money is reserved or awaited. Whatever happens to the request that
-        takes it or lets it go, the worker asks the provider after so many seconds."""
-        found = (await self._read(order_id)).paid
-        if found is None or found.funds not in _RESERVED:
-            raise NothingToCapture
-        if found.funds is Funds.AUTHORISED:
-            due = self.charging.clock.now() + timedelta(seconds=seconds + 2)
-            async with self.charging.database.transaction() as connection:
+    async def _reserved(self, order_id: int, verb: str) -> Attempt:
+        """The attempt whose money is reserved or awaited; that somebody takes it or lets it go is
+        in the audit log. Whatever happens to his request, the worker asks the provider then."""
+        async with self.charging.database.transaction() as connection:
+            found = (await self._payments(connection, order_id)).paid
+            if found is None or found.funds not in _RESERVED:
+                raise NothingToCapture
+            if found.funds is Funds.AUTHORISED:
+                seconds = self.charging.payments.longest + 2
+                due = self.charging.clock.now() + timedelta(seconds=seconds)
                 await attempts.look_soon(connection, found.id, due)
+            detail = {"attempt": found.id}
+            await audit.record(connection, f"{verb}.opened", f"order {order_id}", detail)
         return found
+
+    async def _refused(self, attempt: Attempt, verb: str) -> None:
+        async with self.charging.database.transaction() as connection:
+            detail = {"attempt": attempt.id}
+            await audit.record(connection, f"{verb}.refused", f"order {attempt.order_id}", detail)
 
 
 def _named(order_id: int, by: int | None, once: str) -> str:

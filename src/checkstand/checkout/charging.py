@@ -123,6 +123,8 @@ class Charging:
         async with self.database.transaction() as connection:
             now = self.clock.now()
             placement = await settle(connection, attempt, outcome, now, hold_for=self.hold_for)
+            if isinstance(outcome, Declined):
+                await self.payments.guard.after_decline(connection, attempt.id, now)
             if placement.done:
                 await idempotency.remember(connection, ticket, placement, attempt.cart_key, now)
         return placement

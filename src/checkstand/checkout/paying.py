@@ -22,6 +22,7 @@ from checkstand.errors import (
 )
 from checkstand.kit import ids
 from checkstand.orders.model import Order
+from checkstand.payments.guard import Charge
 from checkstand.payments.model import Attempt, AttemptState
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.payments.store import attempts, contexts, tokens
@@ -96,6 +97,8 @@ async def begin(
         connection, gateway_id, reference, order.id
     ):
         raise PaymentAlreadyUsed
+    charge = Charge(attempt.id, gateway_id, order.cart_key, order.billing.email, payer)
+    await payments.guard.before_charge(connection, charge, now)
     await attempts.open_attempt(connection, attempt)
     return attempt
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from checkstand import audit
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart
 from checkstand.checkout.model import PaymentStatus, Placement, placed
@@ -281,6 +282,8 @@ async def captured(
 ) -> Order:
     """Records that reserved or awaited money was taken; the order is locked by the caller."""
     await attempts.set_funds(connection, attempt.id, Funds.CAPTURED, minor, attempt.reference)
+    detail = {"attempt": attempt.id, "minor": minor}
+    await audit.record(connection, "capture.settled", f"order {order.id}", detail)
     to = order.status
     if order.status is OrderStatus.ON_HOLD:
         to = OrderStatus.PROCESSING if order.needs_processing else OrderStatus.COMPLETED
@@ -291,6 +294,8 @@ async def released(connection: Connection, order: Order, attempt: Attempt) -> Or
     """Records that reserved money was let go: the order is cancelled and its goods are back. The
     order is locked by the caller."""
     await attempts.set_funds(connection, attempt.id, Funds.RETURNED, 0, attempt.reference)
+    detail = {"attempt": attempt.id}
+    await audit.record(connection, "void.settled", f"order {order.id}", detail)
     full = await orders.find(connection, order.id)
     if full is not None:
         await stock.give_back(connection, full.sold)

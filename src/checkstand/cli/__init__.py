@@ -19,6 +19,8 @@ _COMMANDS = (
     "db",
     "keys",
     "accounts",
+    "audit",
+    "privacy",
     "catalog",
     "reviews",
     "tax",

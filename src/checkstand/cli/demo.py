@@ -21,9 +21,10 @@ from typing import Any, TypeAlias, TypeVar
 import click
 import uvicorn
 
-from checkstand.access import credentials
-from checkstand.access import store as access
-from checkstand.access.principal import Dialect, Permission, Role
+from checkstand.access import credentials, keys
+from checkstand.access import key_store as access
+from checkstand.access.key_store import Terms
+from checkstand.access.principal import Dialect, Role
 from checkstand.access.tokens import SYMMETRIC
 from checkstand.app import create_app
 from checkstand.catalog import store as catalog
@@ -279,11 +280,9 @@ async def _keys(database: Database, file: Path) -> DemoKeys:
         return kept
     password = secrets.token_urlsafe(12)
     async with database.transaction() as connection:
-        reference = await credentials.create_key(
-            connection, "Demo storefront", Permission.READ_WRITE, None
-        )
-        tutorial = await credentials.create_key(
-            connection, "Demo storefront, tutorial dialect", Permission.READ_WRITE, Dialect.TUTORIAL
+        reference = await keys.create(connection, Terms("Demo storefront"))
+        tutorial = await keys.create(
+            connection, Terms("Demo storefront, tutorial dialect", dialect=Dialect.TUTORIAL)
         )
         await credentials.create_account(
             connection, ADMIN, "admin@demo.example", password, Role.ADMINISTRATOR

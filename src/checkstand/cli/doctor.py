@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from checkstand.access import store as access
+from checkstand import guarding
+from checkstand.access import key_store as access
 from checkstand.cli.session import configured
 from checkstand.cli.storefront import differences, variables
 from checkstand.errors import CheckstandError, ConfigurationError
@@ -73,6 +74,7 @@ async def examine(settings: Settings, storefront: Path | None = None) -> AsyncIt
     for finding in _gateways(settings, storefront):
         yield finding
     yield _shipping(settings)
+    yield await _limits(settings)
     yield _tokens(settings)
     yield _mail(settings)
     if not settings.database.url:
@@ -122,6 +124,13 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
         else "",
         fatal=False,
     )
+    lost = _unlisted(settings, keys)
+    if lost:
+        yield Finding(
+            f"pages of {lost[0]} have a publishable key and may not call the API",
+            f'Add "{lost[0]}" to security.cors_origins.',
+            fatal=False,
+        )
     rates = len(await tax.rates(connection)) if settings.tax.enabled else 0
     yield Finding(
         f"tax rates: {rates}" if settings.tax.enabled else "tax is off",
@@ -130,6 +139,13 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
         else "",
         fatal=False,
     )
+
+
+def _unlisted(settings: Settings, keys: list[access.StoredKey]) -> list[str]:
+    """Origins of publishable keys that no page may call the API from."""
+    allowed = set(settings.security.cors_origins)
+    named = {origin for stored in keys if stored.key.publishable for origin in stored.key.origins}
+    return [] if "*" in allowed else sorted(named - allowed)
 
 
 def _gateways(settings: Settings, storefront: Path | None) -> Iterator[Finding]:
@@ -156,6 +172,30 @@ def _gateways(settings: Settings, storefront: Path | None) -> Iterator[Finding]:
             yield Finding(f"storefront: {each}", f"Change it in {storefront}.")
         if not wrong:
             yield Finding(f"storefront: {storefront} goes with these gateways")
+
+
+async def _limits(settings: Settings) -> Finding:
+    limits = settings.rate_limits
+    if not limits.enabled:
+        return Finding(
+            "rate limits are off", "Set rate_limits.enabled = true, except for tests.", fatal=False
+        )
+    if not limits.store_url:
+        several = settings.server.workers > 1
+        return Finding(
+            "rate limits: each process counts by itself",
+            f"{settings.server.workers} workers allow as many times the limit: set "
+            "rate_limits.store_url to a Valkey or Redis."
+            if several
+            else "",
+            fatal=False,
+        )
+    reached = await guarding.store_answers(settings)
+    return Finding(
+        "rate limits: the shared store " + ("answers" if reached else "does not answer"),
+        "" if reached else "Check that it runs and that rate_limits.store_url is right.",
+        fatal=False,
+    )
 
 
 def _tokens(settings: Settings) -> Finding:

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 import click
 
-from checkstand.access import credentials, store
-from checkstand.access.principal import Dialect, Permission
+from checkstand.access import key_store as store
+from checkstand.access import keys as verbs
+from checkstand.access.key_store import Terms
+from checkstand.access.principal import Dialect, KeyKind, Permission
 from checkstand.cli.session import database_session
+from checkstand.errors import NoSuchKey, ParameterInvalid
+from checkstand.storage.database import Connection
+
+T = TypeVar("T")
+KEY_ID = click.IntRange(1, 2**63 - 1)
+
+
+def _do(work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Runs it in one transaction on the shop's database."""
+
+    async def run() -> T:
+        async with database_session() as session, session.database.transaction() as connection:
+            return await work(connection)
+
+    return asyncio.run(run())
 
 
 @click.group()
 def keys() -> None:
-    """Makes, lists and revokes consumer keys."""
+    """Makes, lists, rotates and revokes consumer keys."""
 
 
 @keys.command()
@@ -32,59 +51,126 @@ def keys() -> None:
     help="Which verb processes for this key: POST (reference) or PUT (tutorial). "
     "Default: what the request's header or the settings say.",
 )
-def create(name: str, permission: str, dialect: str | None) -> None:
-    """Makes a key pair. Its secret is shown this once and stored as a hash only."""
+@click.option("--owner", default="", help="Who answers for the key.")
+@click.option(
+    "--publishable",
+    is_flag=True,
+    help="A key without a secret, for pages: carts and checkouts only, from its origins.",
+)
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    help="A page that may use it, such as https://shop.example (no path).",
+)
+@click.option("--network", "networks", multiple=True, help="Where it may be used from: 10.0.0.0/8.")
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="When it ends, in UTC.",
+)
+def create(
+    name: str,
+    permission: str,
+    dialect: str | None,
+    owner: str,
+    publishable: bool,
+    origins: tuple[str, ...],
+    networks: tuple[str, ...],
+    expires: datetime | None,
+) -> None:
+    """Makes a key. Its secret is shown this once and stored as a hash only."""
+    terms = Terms(
+        name=name,
+        permission=Permission(permission),
+        dialect=Dialect(dialect) if dialect else None,
+        kind=KeyKind.PUBLISHABLE if publishable else KeyKind.SECRET,
+        owner=owner,
+        origins=origins,
+        networks=networks,
+        expires_at=expires.replace(tzinfo=UTC) if expires else None,
+    )
+    try:
+        verbs.checked(terms)
+    except ParameterInvalid as wrong:
+        field, why = next(iter(wrong.data["params"].items()))
+        raise click.BadParameter(why, param_hint=f"--{field.removesuffix('s')}") from None
+    _show(_do(lambda connection: verbs.create(connection, terms)))
 
-    if not name.strip():
-        raise click.BadParameter("say what the key is for", param_hint="--name")
 
-    async def run() -> credentials.NewKey:
-        async with database_session() as session, session.database.transaction() as connection:
-            return await credentials.create_key(
-                connection,
-                name.strip()[:200],
-                Permission(permission),
-                Dialect(dialect) if dialect else None,
-            )
-
-    made = asyncio.run(run())
-    click.echo(f"id:              {made.id}")
-    click.echo(f"consumer_key:    {made.consumer_key}")
-    click.echo(f"consumer_secret: {made.consumer_secret}")
-    click.echo("Keep the secret now: it cannot be shown again.", err=True)
+@keys.command()
+@click.argument("key_id", type=KEY_ID)
+@click.option(
+    "--overlap-hours",
+    type=click.IntRange(0, 2160),
+    default=24,
+    show_default=True,
+    help="How long the old key still works.",
+)
+def rotate(key_id: int, overlap_hours: int) -> None:
+    """Makes a successor of the key on the same terms; both work until the old one ends."""
+    now = datetime.now(UTC)
+    try:
+        made, ends_at = _do(
+            lambda connection: verbs.rotate(connection, key_id, timedelta(hours=overlap_hours), now)
+        )
+    except NoSuchKey:
+        raise _no_such(key_id) from None
+    _show(made)
+    click.echo(f"Key {key_id} works until {ends_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 @keys.command(name="list")
 def list_() -> None:
     """Lists all keys, without their secrets."""
-
-    async def run() -> list[store.StoredKey]:
-        async with database_session() as session, session.database.acquire() as connection:
-            return await store.all_keys(connection)
-
-    found = asyncio.run(run())
+    now, found = datetime.now(UTC), _do(store.all_keys)
     click.echo(
-        f"{'id':>4}  {'key ends in':<12} {'permission':<11} {'dialect':<10} {'state':<9} name"
+        f"{'id':>4}  {'key ends in':<12} {'kind':<11} {'permission':<11} {'dialect':<10} "
+        f"{'state':<9} {'last used':<16} name"
     )
     for stored in found:
         key = stored.key
-        state = "revoked" if stored.revoked_at else "active"
         dialect = key.dialect.value if key.dialect else "-"
+        used = f"{stored.last_used_at:%Y-%m-%d %H:%M}" if stored.last_used_at else "-"
+        owner = f" ({key.owner})" if key.owner else ""
         click.echo(
-            f"{key.id:>4}  …{stored.tail:<11} {key.permission.value:<11} {dialect:<10} {state:<9} "
-            f"{key.name}"
+            f"{key.id:>4}  …{stored.tail:<11} {key.kind.value:<11} {key.permission.value:<11} "
+            f"{dialect:<10} {stored.state(now):<9} {used:<16} {key.name}{owner}"
         )
 
 
 @keys.command()
-@click.argument("key_id", type=click.IntRange(1, 2**63 - 1))
+@click.argument("key_id", type=KEY_ID)
+@click.option("--days", type=click.IntRange(1, 400), default=30, show_default=True)
+def usage(key_id: int, days: int) -> None:
+    """Shows how often the key was used, by day (UTC) and route."""
+    since: date = datetime.now(UTC).date() - timedelta(days=days - 1)
+    found = _do(lambda connection: store.usage(connection, key_id, since))
+    click.echo(f"{'day':<10}  {'requests':>9} {'failures':>9} {'limited':>9}  route")
+    for each in found:
+        click.echo(
+            f"{each.day}  {each.requests:>9} {each.failures:>9} {each.limited:>9}  {each.route}"
+        )
+
+
+@keys.command()
+@click.argument("key_id", type=KEY_ID)
 def revoke(key_id: int) -> None:
-    """Revokes the key with this id: servers refuse it within 5 seconds."""
-
-    async def run() -> bool:
-        async with database_session() as session, session.database.transaction() as connection:
-            return await store.revoke_key(connection, key_id, datetime.now(UTC))
-
-    if not asyncio.run(run()):
-        raise click.ClickException(f"there is no active key {key_id}; see `checkstand keys list`")
+    """Revokes the key with this id: servers refuse it at once, at the latest in 5 seconds."""
+    try:
+        _do(lambda connection: verbs.revoke(connection, key_id, datetime.now(UTC)))
+    except NoSuchKey:
+        raise _no_such(key_id) from None
     click.echo(f"Key {key_id} is revoked.")
+
+
+def _no_such(key_id: int) -> click.ClickException:
+    return click.ClickException(f"there is no active key {key_id}; see `checkstand keys list`")
+
+
+def _show(made: verbs.NewKey) -> None:
+    click.echo(f"id:              {made.id}")
+    click.echo(f"consumer_key:    {made.consumer_key}")
+    if made.consumer_secret:
+        click.echo(f"consumer_secret: {made.consumer_secret}")
+        click.echo("Keep the secret now: it cannot be shown again.", err=True)

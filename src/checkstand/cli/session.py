@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkstand import audit
 from checkstand.app import set_up_logging
 from checkstand.errors import ConfigurationError
 from checkstand.settings import FILE_VARIABLE, Settings, load
@@ -50,6 +51,7 @@ def database_url(settings: Settings) -> str:
 async def database_session() -> AsyncIterator[Session]:
     """The settings and an open database at this version's schema."""
     settings = configured()
+    audit.origin.set(audit.Origin("operator"))
     await check_schema(database_url(settings))
     database = await Database.open(settings.database.url, pool_options(settings))
     try:

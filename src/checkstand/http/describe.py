@@ -20,13 +20,14 @@ _MEANING = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The Idempotency-Key was used with another body.",
+    429: "Too many requests, or too many declined payments; see Retry-After.",
     500: "A fault of ours.",
     503: "The database cannot be reached; nothing was changed.",
 }
-READING = (400, 401, 403, 415, 500, 503)
-SIGNING = (400, 401, 403, 409, 413, 415, 500, 503)
+READING = (400, 401, 403, 415, 429, 500, 503)
+SIGNING = (400, 401, 403, 409, 413, 415, 429, 500, 503)
 """Changes of an account, which take no Idempotency-Key: a stored answer would hold secrets."""
-WRITING = (400, 401, 403, 409, 413, 415, 422, 500, 503)
+WRITING = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503)
 
 
 class ErrorData(BaseModel):
@@ -152,6 +153,11 @@ _OTHER_CREDENTIALS: list[dict[str, list[str]]] = [
 ]
 _ACCOUNT_CREDENTIALS: list[dict[str, list[str]]] = [{"ConsumerKey": []}, {"Token": []}]
 _NO_CREDENTIALS: list[dict[str, list[str]]] = [{}]
+_ADMIN = "/wp-json/checkstand/v1/admin"
+_BACK_OFFICE = (
+    *(f"{_ADMIN}/{name}" for name in ("keys", "alerts", "audit", "shield")),
+    "/wp-json/cocart/v2/session",
+)
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -182,6 +188,8 @@ def _add_credentials(schema: dict[str, Any]) -> None:
 
 
 def _credentials(path: str, verb: str) -> list[dict[str, list[str]]]:
+    if path.startswith(_BACK_OFFICE):
+        return [{"ConsumerKey": []}]
     if path.startswith(_CHECKOUT):
         return _CHECKOUT_CREDENTIALS
     if path.endswith(("/register", "-password", "/refresh-token", "/verify-email")) and (

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkstand.errors import BodyTooLarge, NoSuchRoute, ServerFault
 from checkstand.http.problems import refusal_response
+from checkstand.http.transport import Transport
 from checkstand.kit import ids
 
 _log = logging.getLogger(__name__)
@@ -25,13 +26,15 @@ class Edge:
     whose client leaves before the body is complete is not carried out at all.
 
     X-HTTP-Method-Override on a POST is applied here, before anything looks at the method
-    (DECISIONS 5). Every answer gets an X-Request-Id. What nobody expected is answered here too: the
-    framework would raise it once more, and the server would drop the connection.
+    (DECISIONS 5). Every answer gets an X-Request-Id and the headers of the transport. What nobody
+    expected is answered here too: the framework would raise it once more, and the server would
+    drop the connection.
     """
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, transport: Transport) -> None:
         self._app = app
         self._max_body = max_body
+        self._transport = transport
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,10 +48,15 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), stamp]
+                given = [*message.get("headers", ()), stamp]
+                message["headers"] = self._transport.complete(scope, given)
             await send(message)
 
         try:
+            ended = self._transport.arrive(scope)
+            if ended is not None:
+                await ended(scope, receive, stamped)
+                return
             await self._bounded(scope, receive, stamped)
         except Exception:
             _log.exception("request %s failed", request_id)

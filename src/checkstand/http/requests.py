@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkstand.access.credentials import PUBLISHABLE
 from checkstand.access.principal import Account, Caller, ConsumerKey
 from checkstand.access.tokens import LONGEST_DEVICE, Origin
 from checkstand.errors import (
@@ -24,7 +25,9 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
+from checkstand.http.admission import address_of, admit, known_key, sign_in, welcome
 from checkstand.http.answers import cut_down, dump
+from checkstand.shield.limits import Operation
 from checkstand.storage.idempotency import Ticket
 from checkstand.wiring import Shop
 
@@ -107,11 +110,18 @@ def shop_of(request: Request) -> Shop:
     return shop
 
 
-async def visit(request: Request) -> tuple[Caller, Shop]:
-    """Who is calling, and the shop. Not a FastAPI dependency: resolving two of those costs as much
-    as the whole answer to a read."""
+async def visit(
+    request: Request, operation: Operation | None = Operation.OTHER
+) -> tuple[Caller, Shop]:
+    """Who is calling, and the shop; the request is counted as this operation, with None the route
+    does that itself by `admit`. Not a FastAPI dependency: resolving two of those costs as much as
+    the whole answer to a read."""
     shop = shop_of(request)
-    return await _caller(request, shop), shop
+    caller = await _caller(request, shop)
+    welcome(request, shop, caller)
+    if operation is not None:
+        await admit(request, shop, caller, operation)
+    return caller, shop
 
 
 async def _caller(request: Request, shop: Shop) -> Caller:
@@ -122,9 +132,9 @@ async def _caller(request: Request, shop: Shop) -> Caller:
     account: Account | None = None
     consumer_key, secret = query.get("consumer_key"), query.get("consumer_secret")
     if consumer_key is not None or secret is not None:
-        if not consumer_key or not secret:
+        if not consumer_key or not (secret or consumer_key.startswith(PUBLISHABLE)):
             raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
-        key = await shop.credentials.consumer_key(consumer_key, secret)
+        key = await known_key(request, shop, consumer_key, secret or "")
     session = ""
     authorization = request.headers.get("authorization")
     if authorization and (token := bearer(authorization)):
@@ -132,15 +142,14 @@ async def _caller(request: Request, shop: Shop) -> Caller:
         account, session = signed_in.account, signed_in.pat
     elif authorization:
         user, password = basic(authorization)
-        if user.startswith("ck_"):
-            key = await shop.credentials.consumer_key(user, password)
+        if user.startswith(("ck_", PUBLISHABLE)):
+            key = await known_key(request, shop, user, password)
         else:
-            account = await shop.credentials.account(user, password)
+            account = await sign_in(request, shop, user, password)
     elif "username" in query or "password" in query:
         # For clients whose headers are stripped on the way (contract README 7.2).
-        account = await shop.credentials.account(
-            *both(query.get("username"), query.get("password"))
-        )
+        user, password = both(query.get("username"), query.get("password"))
+        account = await sign_in(request, shop, user, password)
     return Caller(cart_key=_cart_key(request), key=key, account=account, session=session)
 
 
@@ -157,7 +166,7 @@ def bearer(header: str) -> str:
 def origin_of(request: Request) -> Origin:
     """Where a request comes from, which tokens are bound to."""
     return Origin(
-        ip=request.client.host if request.client else "",
+        ip=address_of(request),
         device=request.headers.get("user-agent", "")[:LONGEST_DEVICE],
     )
 
@@ -181,6 +190,8 @@ def basic(header: str) -> tuple[str, str]:
         )
     except (binascii.Error, UnicodeDecodeError):
         raise AuthenticationFailed("The Basic credentials cannot be read.") from None
+    if user.startswith(PUBLISHABLE) and separator and not password and "\0" not in user:
+        return user, ""
     return both(user, password if separator else "")
 
 

@@ -31,6 +31,11 @@ def consumer_secret() -> str:
     return "cs_" + secrets.token_hex(20)
 
 
+def publishable_key() -> str:
+    """A consumer key without a secret, for pages."""
+    return "pk_" + secrets.token_hex(20)
+
+
 def attempt_id() -> str:
     """The name of one payment attempt; the provider's idempotency key is derived from it."""
     return "att_" + uuid.uuid4().hex

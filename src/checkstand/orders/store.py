@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from checkstand import audit
 from checkstand.customers.addresses import Address
 from checkstand.kit.money import Currency, Money
 from checkstand.orders.model import Charge, Order, OrderLine, OrderStatus
@@ -117,12 +118,13 @@ async def move(
 ) -> Order:
     """Moves a locked order through its state table; IllegalMove where that does not lead."""
     order.check_move(to)
-    await connection.execute(
+    await audit.record_with(
+        connection,
         "UPDATE orders SET status = $2, placed_at = $3, paid_at = $4 WHERE id = $1",
-        order.id,
-        to.value,
-        placed_at,
-        paid_at,
+        (order.id, to.value, placed_at, paid_at),
+        "order.moved",
+        f"order {order.id}",
+        {"from": order.status.value, "to": to.value},
     )
     return replace(order, status=to, placed_at=placed_at, paid_at=paid_at)
 

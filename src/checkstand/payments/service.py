@@ -19,6 +19,7 @@ from checkstand.errors import (
 )
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, Gateway
+from checkstand.payments.guard import Guard, NoGuard
 from checkstand.payments.model import (
     Approved,
     Attempt,
@@ -43,11 +44,13 @@ NOTHING_DUE = ""
 @dataclass(frozen=True, slots=True)
 class Payments:
     """`gateways` by id, in the order in which shoppers see them; NOTHING_DUE is one of them.
+    `guard` is asked before a charge is opened and told of declines.
 
     A late or broken answer of a provider is Unknown, never a decline: the money may have moved.
     """
 
     gateways: Mapping[str, Gateway]
+    guard: Guard = field(default_factory=NoGuard)
     retired: Mapping[str, Gateway] = field(default_factory=dict)
     """Not offered any more, and still there for orders that were placed with them."""
     _offered: dict[str | None, list[Description]] = field(default_factory=dict)

@@ -26,6 +26,12 @@ from pydantic_settings import (
 from checkstand.errors import ConfigurationError
 from checkstand.settings.accounts import AccountSettings, JwtSettings, MailSettings
 from checkstand.settings.gateways import GatewaySettings, PaymentSettings
+from checkstand.settings.guarding import (
+    AuditSettings,
+    RateLimitSettings,
+    SecuritySettings,
+    ShieldSettings,
+)
 from checkstand.settings.sections import (
     AddressLookupSettings,
     CartSettings,
@@ -34,7 +40,6 @@ from checkstand.settings.sections import (
     DatabaseSettings,
     LogSettings,
     MethodSettings,
-    RateLimitSettings,
     ReviewSettings,
     Section,
     ServerSettings,
@@ -75,6 +80,9 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
+    security: SecuritySettings = SecuritySettings()
+    shield: ShieldSettings = ShieldSettings()
+    audit: AuditSettings = AuditSettings()
     payments: PaymentSettings = PaymentSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()

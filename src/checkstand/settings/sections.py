@@ -375,10 +375,6 @@ class CouponSettings(Section):
     enabled: bool = Field(True, description="Whether the shop takes coupons.")
 
 
-class RateLimitSettings(Section):
-    enabled: bool = Field(True, description="Accepted; limits are not part of this version yet.")
-
-
 class WorkerSettings(Section):
     in_process: bool = Field(
         True,

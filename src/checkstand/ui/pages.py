@@ -14,9 +14,11 @@ from starlette.responses import Response
 from checkstand.access.principal import Caller
 from checkstand.customers import addresses
 from checkstand.errors import Refusal
+from checkstand.http.admission import admit, knock, stranger
 from checkstand.http.cocart.preview.present import total_rows
 from checkstand.http.display import currency_format, display_date
 from checkstand.http.requests import shop_of
+from checkstand.shield.limits import Operation
 
 router = APIRouter(include_in_schema=False)
 TEMPLATES = Environment(
@@ -44,6 +46,7 @@ async def order_received(
     shop = shop_of(request)
     profile = shop.profile
     try:
+        await admit(request, shop, Caller(), Operation.OTHER)
         order = await shop.orders.received(Caller(), order_id, key)
     except Refusal as refusal:
         return _page("refused.html", refusal.status, profile=profile, text=refusal.message)
@@ -82,6 +85,8 @@ async def set_new_password(request: Request) -> Response:
     if first != again:
         return _password_form(request, 400, key=key, said="The two passwords are not the same.")
     try:
+        stranger(request)
+        await knock(request, shop_of(request), "reset password")
         await shop_of(request).registration.reset_password(key, first)
     except Refusal as refusal:
         return _password_form(request, refusal.status, key=key, said=refusal.message)

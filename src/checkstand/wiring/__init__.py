@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
+from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.access.sessions import Sessions
 from checkstand.accounts.my_account import MyAccount
@@ -22,6 +23,7 @@ from checkstand.cart.fees import CartFees
 from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.cart.sessions import Sessions as CartSessions
 from checkstand.catalog import upkeep
 from checkstand.catalog.reviews import Reviews
 from checkstand.catalog.service import Catalogue
@@ -37,6 +39,7 @@ from checkstand.customers.lookup.provider import AddressProvider
 from checkstand.customers.lookup.providers import open_providers
 from checkstand.customers.lookup.service import AddressLookup
 from checkstand.errors import CheckstandError, ConfigurationError
+from checkstand.guarding import Guards, Hooks
 from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
@@ -105,9 +108,11 @@ class Shop:
     coupons: CartCoupons
     fees: CartFees
     delivery: CartDelivery
+    cart_sessions: CartSessions
     checkout: Checkout
     orders: Orders
     payments: Payments
+    guards: Guards
     sessions: Sessions
     registration: Registration
     my_account: MyAccount
@@ -128,14 +133,15 @@ async def open_shop(
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
     carrier: Carrier | None = None,
+    hooks: Hooks = Hooks(),
     reread: Callable[[], Settings] | None = None,
     on_reload: Callable[[Shop], None] | None = None,
     work: bool | None = None,
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock`, `gateways` (added to those of the settings) and the mail's `carrier` (instead of the
-    settings') come in here for tests. `reread` gives the settings anew when a reload
+    `clock`, `gateways`, `hooks` (added to those of the settings) and the mail's `carrier` (instead
+    of the settings') come in here for tests. `reread` gives the settings anew when a reload
     is announced, `on_reload` gets the shop built of them. `work`: whether the worker runs in this
     process; None as the settings say.
     """
@@ -150,20 +156,26 @@ async def open_shop(
     addresses.warm_up()
     try:
         post = Post(carrier or carrier_of(settings))
-        shop = build(settings, database, clock or SystemClock(), gateways or {}, post=post)
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, hooks, post=post)
         await shop.credentials.passwords.warm_up()
         reload = _Reload(shop, gateways or {}, reread, on_reload, work)
         forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
-        listening = asyncio.create_task(
-            changes.listen(settings.database.direct_url, forget, {"settings": reload})
-        )
+        background = [
+            asyncio.create_task(
+                changes.listen(settings.database.direct_url, forget, {"settings": reload})
+            ),
+            asyncio.create_task(shop.guards.run()),
+        ]
+        await shop.guards.note_settings(settings)
         reload.set_to_work(settings)
         try:
             yield shop
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
             await reload.stop()
+            await shop.guards.close()
             await post.close()
     finally:
         await database.close()
@@ -223,13 +235,14 @@ class _Reload:
         old = self.shop
         try:
             settings = self._reread()
-            new = build(settings, old.database, old.carts.clock, self._gateways, old)
+            new = build(settings, old.database, old.carts.clock, self._gateways, before=old)
         except CheckstandError as error:
             _log.error("the settings are as before, the new ones are wrong: %s", error)
             return
         old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
         self.shop = replace(new, worker=old.worker)
         self._on_reload(self.shop)
+        old.guards.reload(settings)
         closing = asyncio.create_task(_closed_later(old))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -275,6 +288,7 @@ def build(
     database: Database,
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
+    hooks: Hooks = Hooks(),
     before: Shop | None = None,
     *,
     post: Post | None = None,
@@ -284,8 +298,11 @@ def build(
     post = post or (before.post if before else Post(carrier_of(settings)))
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
+    guards = before.guards if before else guarding.guards(settings, database, clock, hooks)
     payments = Payments(
-        {**gateways_of(settings, house, database), **more_gateways}, retired=retired()
+        {**gateways_of(settings, house, database), **more_gateways},
+        guard=guards.velocity,
+        retired=retired(),
     )
     charging = Charging(
         database=database,
@@ -302,7 +319,7 @@ def build(
         clock,
         rules.sell_to,
         post,
-        before.credentials if before else Credentials(database),
+        before.credentials if before else Credentials(database, clock=clock),
     )
     back_office = BackOffice(charging)
     webhooks = Inbound(database, payments, clock)
@@ -322,9 +339,11 @@ def build(
         coupons=CartCoupons(carts),
         fees=CartFees(carts),
         delivery=CartDelivery(carts),
+        cart_sessions=CartSessions(carts),
         checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
+        guards=guards,
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, webhooks.arrived),

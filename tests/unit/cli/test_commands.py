@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from checkstand.cli import main
 from checkstand.storage import migrate
 from tests.makers import execute
+from tests.valkey import valkey
 
 
 @pytest.fixture
@@ -76,6 +77,33 @@ def test_accounts(run, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:  # 
     assert run("accounts", "sign-out", "nobody").exit_code == 1
 
 
+def test_a_publishable_key_and_its_rotation(run, empty: str) -> None:  # type: ignore[no-untyped-def]
+    refused = run("keys", "create", "--name", "page", "--publishable")
+    assert refused.exit_code == 2
+    assert "--origin" in refused.output
+    refused = run("keys", "create", "--name", "page", "--network", "everywhere")
+    assert refused.exit_code == 2
+    assert "--network" in refused.output
+    page = "https://shop.example"
+    made = run(
+        "keys", "create", "--name", "page", "--publishable", "--origin", page,
+        "--owner", "Web team", "--expires", "2099-01-01",
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert "pk_" in made.output
+    assert "consumer_secret" not in made.output
+    key_id = made.output.split()[1]
+    rotated = run("keys", "rotate", key_id, "--overlap-hours", "2")
+    assert rotated.exit_code == 0, rotated.output
+    assert f"Key {key_id} works until" in rotated.output
+    listed = run("keys", "list").output
+    assert listed.count("publishable") == 2
+    assert "rotating" in listed
+    assert "Web team" in listed
+    assert run("keys", "rotate", key_id).exit_code == 1, "it has a successor already"
+    assert run("keys", "usage", key_id).exit_code == 0
+
+
 async def dump(url: str) -> str:
     import asyncpg
 
@@ -111,6 +139,22 @@ def test_doctor_says_what_is_wrong(  # type: ignore[no-untyped-def]
     assert result.exit_code == 1
     assert said in result.output
     assert "Traceback" not in result.output
+
+
+def test_doctor_looks_at_the_limits(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("CHECKSTAND_SERVER__WORKERS", "4")
+    assert "4 workers allow as many times the limit" in run("doctor").output
+    with valkey() as url:
+        monkeypatch.setenv("CHECKSTAND_RATE_LIMITS__STORE_URL", url)
+        assert "✓ rate limits: the shared store answers" in run("doctor").output
+    assert "! rate limits: the shared store does not answer" in run("doctor").output
+    made = run(
+        "keys", "create", "--name", "p", "--publishable", "--origin", "https://shop.example"
+    )  # fmt: skip
+    assert made.exit_code == 0
+    assert 'Add "https://shop.example" to security.cors_origins' in run("doctor").output
+    monkeypatch.setenv("CHECKSTAND_SECURITY__CORS_ORIGINS", '["https://shop.example"]')
+    assert "cors_origins" not in run("doctor").output
 
 
 def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]

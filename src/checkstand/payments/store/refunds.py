@@ -8,6 +8,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from checkstand import audit
 from checkstand.kit.money import Money
 from checkstand.payments.model import Attempt, Refund, RefundLine, RefundState
 from checkstand.payments.store import attempts
@@ -37,6 +38,9 @@ async def insert(
         refund.created_at,
         lease_until,
     )
+    if stored is not None:
+        detail = {"refund": refund.id, "minor": refund.amount.minor}
+        await audit.record(connection, "refund.opened", f"order {refund.attempt.order_id}", detail)
     return stored is not None
 
 
@@ -46,12 +50,15 @@ async def settle(
     """Records what came of an open refund; False when it was settled before."""
     found = await connection.fetchval(
         "UPDATE refunds SET state = $2, reference = $3, settled_at = $4"
-        " WHERE id = $1 AND state = 'open' RETURNING 1",
+        " WHERE id = $1 AND state = 'open' RETURNING order_id",
         refund_id,
         state.value,
         reference,
         now,
     )
+    if found is not None:
+        detail = {"refund": refund_id, "state": state.value}
+        await audit.record(connection, "refund.settled", f"order {found}", detail)
     return found is not None
 
 

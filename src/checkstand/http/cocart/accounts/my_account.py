@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from checkstand.accounts.my_account import PasswordChange
 from checkstand.errors import OrderDoesNotExist
+from checkstand.http.admission import knock, stranger
 from checkstand.http.answers import answer
 from checkstand.http.cocart.accounts import present
 from checkstand.http.cocart.accounts.present import Voice
@@ -149,7 +150,10 @@ async def verify_email(
     user_id: Annotated[int, Query(ge=1, le=2**63 - 1)],
 ) -> Response:
     """Gives the account the e-mail address that the link was sent to."""
-    email = await shop_of(request).my_account.verify_email(key, user_id)
+    shop = shop_of(request)
+    stranger(request)
+    await knock(request, shop, "verify e-mail")
+    email = await shop.my_account.verify_email(key, user_id)
     return answer(request, {"success": True, "email": email})
 
 

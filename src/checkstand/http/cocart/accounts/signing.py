@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkstand.access.principal import Account
+from checkstand.access.credentials import PUBLISHABLE
+from checkstand.access.principal import Account, Caller
 from checkstand.access.sessions import Pair
 from checkstand.errors import (
     AuthenticationFailed,
@@ -18,6 +19,7 @@ from checkstand.errors import (
     TokenRequired,
     TokensNotOffered,
 )
+from checkstand.http.admission import admit, knock, known_key, sign_in, stranger
 from checkstand.http.answers import answer
 from checkstand.http.cocart.accounts import present
 from checkstand.http.cocart.accounts.schemas import (
@@ -42,6 +44,7 @@ from checkstand.http.requests import (
     shop_of,
     visit,
 )
+from checkstand.shield.limits import Operation
 from checkstand.wiring import Shop
 
 router = APIRouter(tags=["accounts"], **JSON_ROUTES)
@@ -57,6 +60,7 @@ async def login(request: Request, body: LoginIn | None = None) -> Response:
     the Authorization header, which may be out of date. With nothing but a token, the answer has
     that token."""
     shop = shop_of(request)
+    stranger(request)
     account, token = await _credentials(request, shop, body or LoginIn())
     stored = await shop.my_account.person(account)
     pair: Pair | None = None
@@ -69,10 +73,10 @@ async def _credentials(request: Request, shop: Shop, body: LoginIn) -> tuple[Acc
     """The account, and the token if it was that which said so."""
     query = request.query_params
     if body.username is not None or body.password is not None:
-        return await shop.credentials.account(*both(body.username, body.password)), ""
+        return await sign_in(request, shop, *both(body.username, body.password)), ""
     if "username" in query or "password" in query:
         sent = both(query.get("username"), query.get("password"))
-        return await shop.credentials.account(*sent), ""
+        return await sign_in(request, shop, *sent), ""
     authorization = request.headers.get("authorization")
     if not authorization:
         raise CredentialsRequired
@@ -80,10 +84,10 @@ async def _credentials(request: Request, shop: Shop, body: LoginIn) -> tuple[Acc
         signed_in = await shop.sessions.verify(token, origin_of(request))
         return signed_in.account, token
     user, password = basic(authorization)
-    if user.startswith("ck_"):
-        await shop.credentials.consumer_key(user, password)
+    if user.startswith(("ck_", PUBLISHABLE)):
+        await known_key(request, shop, user, password)
         raise CredentialsRequired("A consumer key is not somebody; send a user name and password.")
-    return await shop.credentials.account(user, password), ""
+    return await sign_in(request, shop, user, password), ""
 
 
 @router.post(f"{V2}/logout", response_model=bool, responses=errors(*READING))
@@ -97,7 +101,8 @@ async def logout(request: Request) -> Response:
 
 async def register(body: RegisterIn, request: Request) -> Response:
     """A new customer account. It signs nobody in and moves no cart."""
-    _, shop = await visit(request)
+    _, shop = await visit(request, None)
+    await knock(request, shop, "register")
     made = await shop.registration.register(
         body.email, body.requested_username or "", body.requested_password or ""
     )
@@ -112,13 +117,19 @@ async def register(body: RegisterIn, request: Request) -> Response:
 
 async def lost_password(body: LostPasswordIn, request: Request) -> Response:
     """Mails a link to set a new password. The answer is the same whether there is an account."""
-    shop_of(request).registration.lost_password(body.username)
+    shop = shop_of(request)
+    stranger(request)
+    await knock(request, shop, "lost password")
+    shop.registration.lost_password(body.username)
     return answer(request, {"success": True, "message": _MAILED})
 
 
 async def reset_password(body: ResetPasswordIn, request: Request) -> Response:
     """Sets a new password with the key of a mailed link. Everybody who was signed in is out."""
-    await shop_of(request).registration.reset_password(body.key, body.password)
+    shop = shop_of(request)
+    stranger(request)
+    await knock(request, shop, "reset password")
+    await shop.registration.reset_password(body.key, body.password)
     return answer(request, {"success": True, "message": "Your new password is set; sign in."})
 
 
@@ -147,7 +158,10 @@ async def refresh_token(request: Request, body: RefreshIn | None = None) -> Resp
     sent = body.refresh_token if body else None
     if not sent:
         raise RefreshTokenMissing
-    pair = await shop_of(request).sessions.refresh(sent, origin_of(request))
+    shop = shop_of(request)
+    stranger(request)
+    await admit(request, shop, Caller(), Operation.TOKEN_REFRESH)
+    pair = await shop.sessions.refresh(sent, origin_of(request))
     return answer(request, {"token": pair.token, "refresh_token": pair.refresh})
 
 
@@ -161,8 +175,10 @@ async def validate_token(request: Request) -> Response:
     if not authorization.lower().startswith("bearer"):
         raise TokenRequired
     try:
-        await shop.sessions.verify(bearer(authorization), origin_of(request))
+        signed_in = await shop.sessions.verify(bearer(authorization), origin_of(request))
     except TokenRefused as refusal:  # here alone it is 401 (contract v2-accounts.md 14)
+        await admit(request, shop, Caller(), Operation.TOKEN_VALIDATE)
         raise AuthenticationFailed(refusal.message) from None
+    await admit(request, shop, Caller(account=signed_in.account), Operation.TOKEN_VALIDATE)
     body: dict[str, Any] = {"message": "Token is valid."}
     return answer(request, body)

@@ -24,6 +24,7 @@ from checkstand.checkout.model import (
 )
 from checkstand.customers.addresses import Address
 from checkstand.errors import ParameterInvalid, WrongVerb
+from checkstand.http.admission import admit
 from checkstand.http.answers import answer, remembered
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
@@ -38,6 +39,7 @@ from checkstand.http.cocart.preview.schemas import (
 )
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
+from checkstand.shield.limits import Operation
 from checkstand.wiring import Shop
 
 router = APIRouter(prefix="/wp-json/cocart/preview", **JSON_ROUTES)
@@ -54,7 +56,7 @@ async def read_checkout(
     request: Request,
 ) -> Response:
     """The checkout as it stands."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, Operation.CHECKOUT_READ)
     seen = await shop.checkout.state(caller)
 
     def make() -> dict[str, Any]:
@@ -71,7 +73,7 @@ async def patch_checkout(
     body: UpdateIn | None = None,
 ) -> Response:
     """Updates the checkout, in both dialects."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     return await _update(request, caller, shop, body or UpdateIn(), spoken)
 
@@ -87,7 +89,7 @@ async def post_checkout(
     request: Request,
     body: ProcessIn | None = None,
 ) -> Response:
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.REFERENCE else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -104,7 +106,7 @@ async def put_checkout(
     request: Request,
     body: ProcessIn | None = None,
 ) -> Response:
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
     spoken = _dialect(caller, shop, request)
     verb = _process if spoken is Dialect.TUTORIAL else _update
     return await verb(request, caller, shop, body or ProcessIn(), spoken)
@@ -128,6 +130,7 @@ def _dialect(caller: Caller, shop: Shop, request: Request) -> Dialect:
 async def _update(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
+    await admit(request, shop, caller, Operation.CHECKOUT_UPDATE)
     payment_data(body.payment_method_data, body.payment_data)  # a card number is refused first
     _refuse_payment(body, dialect)
 
@@ -154,6 +157,7 @@ async def _process(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
     assert isinstance(body, ProcessIn)
+    await admit(request, shop, caller, Operation.CHECKOUT_PROCESS)
 
     def render(placement: Placement) -> dict[str, Any]:
         return present.processed(placement, shop.profile)

@@ -13,6 +13,7 @@ from checkstand.access.principal import Role
 from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.checkout.pay import PayCommand
 from checkstand.errors import ParameterMissing, PaymentFailed
+from checkstand.http.admission import admit
 from checkstand.http.answers import answer
 from checkstand.http.cocart.preview import present
 from checkstand.http.cocart.preview.schemas import (
@@ -28,6 +29,7 @@ from checkstand.http.cocart.preview.schemas import (
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.payments import card_data
+from checkstand.shield.limits import Operation
 
 router = APIRouter(prefix="/wp-json/cocart/preview", **JSON_ROUTES)
 OrderKey = Annotated[str, Query(max_length=100, description="The order's key.")]
@@ -51,11 +53,14 @@ async def read_payment_methods(
     ] = "",
 ) -> Response:
     """The methods that this cart can be paid with, by id."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, None)
+    administrator = caller.account is not None and caller.account.role is Role.ADMINISTRATOR
+    with_debug = administrator and debug.lower() in ("true", "1", "yes")
+    operation = Operation.PAYMENT_METHODS_DEBUG if with_debug else Operation.PAYMENT_METHODS
+    await admit(request, shop, caller, operation)
     offered, saved = await shop.checkout.payment_methods(caller)
     listed = present.methods(offered, saved)
-    administrator = caller.account is not None and caller.account.role is Role.ADMINISTRATOR
-    if administrator and debug.lower() in ("true", "1", "yes"):
+    if with_debug:
         return answer(request, present.with_debug(listed, offered, shop.profile))
     return answer(request, listed)
 
@@ -113,7 +118,7 @@ async def pay_for_order(
 ) -> Response:
     """Pays for an order that is pending or failed. The order's key is the credential; it may come
     in the body or in the query."""
-    caller, shop = await visit(request)
+    caller, shop = await visit(request, Operation.CHECKOUT_PROCESS)
     key = body.order_key or order_key
     if not key:
         raise ParameterMissing("Missing parameter(s): order_key.", data={"params": ["order_key"]})
