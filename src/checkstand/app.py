@@ -15,6 +15,8 @@ from checkstand.http import describe, hooks, problems
 from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
+from checkstand.http.cocart.v2 import checkout as v2_checkout
+from checkstand.http.cocart.v2 import orders as v2_orders
 from checkstand.http.edge import Edge
 from checkstand.settings import Settings, load
 from checkstand.ui import pages, sandbox
@@ -58,7 +60,9 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         checkout.router,
         cart.router,
         items.router,
+        v2_checkout.router,
         payments.router,
+        v2_orders.router,
         hooks.router,
         pages.router,
         sandbox.router,

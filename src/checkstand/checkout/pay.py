@@ -19,9 +19,10 @@ from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
 from checkstand.errors import (
     CheckoutInProgress,
     InsufficientStock,
+    NothingToPay,
     OrderNotFound,
     OrderNotPayable,
-    PaymentMethodUnknown,
+    PaymentMethodNotOffered,
     PaymentPending,
 )
 from checkstand.orders import store as orders
@@ -123,7 +124,7 @@ class PayForOrder:
                     same_cart=attempt.gateway == command.method,
                 )
             if not order.payable:
-                raise OrderNotPayable
+                raise OrderNotPayable if order.needs_payment else NothingToPay
             order = await self._ready(connection, order, command, now)
             gateway = self.payments.gateway(command.method)
             opened = await paying.begin(
@@ -149,7 +150,7 @@ class PayForOrder:
             )
             if attempt.funds is not None and same and attempt.gateway == command.method:
                 return placed(order)
-        raise OrderNotPayable
+        raise NothingToPay
 
     async def _ready(
         self, connection: Connection, order: Order, command: PayCommand, now: datetime
@@ -170,7 +171,7 @@ class PayForOrder:
         return await orders.choose_method(connection, order, command.method, title)
 
     def _title(self, order: Order, method: str) -> str:
-        """Of a payment method that the order can be paid with; PaymentMethodUnknown."""
+        """Of a payment method that the order can be paid with; PaymentMethodNotOffered."""
         self.payments.gateway(method)
         rates = [charge.code for charge in order.charges if charge.kind == "shipping"]
         offered = self.payments.offered(rates[0] if rates else None)
@@ -178,7 +179,7 @@ class PayForOrder:
             if description.id == method:
                 return description.title
         names = ", ".join(each.id for each in offered) or "none"
-        raise PaymentMethodUnknown(f"This order cannot be paid like that; there are: {names}.")
+        raise PaymentMethodNotOffered(f"This order cannot be paid like that; there are: {names}.")
 
 
 def _short(order: Order, shortages: list[Shortage]) -> InsufficientStock:

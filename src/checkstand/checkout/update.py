@@ -10,7 +10,12 @@ from checkstand.cart.view import CartView, Scene, view
 from checkstand.checkout.model import ProcessCommand, UpdateCommand
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
-from checkstand.errors import CheckoutInvalid, PaymentMethodUnknown, Problem
+from checkstand.errors import (
+    CheckoutInvalid,
+    PaymentMethodNotOffered,
+    PaymentMethodUnknown,
+    Problem,
+)
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 
@@ -62,7 +67,7 @@ def method_problem(method: str, payments: Payments) -> Problem | None:
     try:
         payments.gateway(method)
     except PaymentMethodUnknown as refusal:
-        return Problem(refusal.code, "payment_method", refusal.message)
+        return Problem(refusal.code, "payment_method", refusal.message, type(refusal))
     return None
 
 
@@ -170,4 +175,5 @@ def _payment_required(seen: CartView, payments: Payments) -> list[Problem]:
         text = f"Choose a payment method; there are: {names}."
         return [Problem("cocart_payment_method_required", "payment_method", text)]
     text = f"This payment method is not offered with this shipping method; there are: {names}."
-    return [Problem("cocart_invalid_payment_method", "payment_method", text)]
+    cause = PaymentMethodNotOffered if method in payments.gateways else PaymentMethodUnknown
+    return [Problem(cause.code, "payment_method", text, cause)]

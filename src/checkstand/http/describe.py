@@ -81,6 +81,7 @@ def _drop_unsent(schema: dict[str, Any]) -> None:
 
 
 _CHECKOUT = "/wp-json/cocart/preview/checkout"
+_V2_CHECKOUT = "/wp-json/cocart/v2/checkout"
 _PROCESS = {
     "title": "Process",
     "body": {"$ref": "#/components/schemas/ProcessIn"},
@@ -156,7 +157,7 @@ def _add_credentials(schema: dict[str, Any]) -> None:
     schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
-            checkout = path.startswith(_CHECKOUT)
+            checkout = path.startswith((_CHECKOUT, _V2_CHECKOUT))
             operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
             if verb != "get" and not path.endswith("payment-context"):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
@@ -199,7 +200,7 @@ def _add_parameters(schema: dict[str, Any]) -> None:
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
             more: list[dict[str, Any]] = []
-            if path.startswith((_CART, _CHECKOUT)):
+            if path.startswith((_CART, _CHECKOUT, _V2_CHECKOUT)):
                 more.append(_CART_KEY)
             if "CartOut" in str(operation["responses"].get("200")):
                 more += [_THUMB, _FIELDS]

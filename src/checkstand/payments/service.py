@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from checkstand.errors import PaymentMethodUnknown, ProviderSilent, Refusal
+from checkstand.errors import PaymentMethodOff, PaymentMethodUnknown, ProviderSilent, Refusal
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, Gateway
 from checkstand.payments.model import Attempt, Outcome, Refund, Unknown
@@ -27,6 +27,8 @@ class Payments:
     """
 
     gateways: Mapping[str, Gateway]
+    switched_off: frozenset[str] = frozenset()
+    """Ids of methods that this version has and this shop does not use."""
     _offered: dict[str | None, list[Description]] = field(default_factory=dict)
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
@@ -52,7 +54,8 @@ class Payments:
         found = self.gateways.get(gateway_id)
         if found is None or gateway_id == NOTHING_DUE:
             names = ", ".join(description.id for description in self.offered(None)) or "none"
-            raise PaymentMethodUnknown(f"This payment method is not offered; there are: {names}.")
+            refusal = PaymentMethodOff if gateway_id in self.switched_off else PaymentMethodUnknown
+            raise refusal(f"This payment method is not offered; there are: {names}.")
         return found
 
     async def context(self, gateway_id: str, due: Due) -> Context:

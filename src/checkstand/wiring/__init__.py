@@ -35,7 +35,7 @@ from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
-from checkstand.wiring.gateways import gateways_of
+from checkstand.wiring.gateways import gateways_of, switched_off
 
 _log = logging.getLogger(__name__)
 
@@ -194,7 +194,8 @@ def build(
     """The parts of a shop, put together. `before`: the shop that it takes the place of."""
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
-    payments = Payments({**gateways_of(settings, house, database), **more_gateways})
+    gateways = {**gateways_of(settings, house, database), **more_gateways}
+    payments = Payments(gateways, switched_off(settings))
     charging = Charging(
         database=database,
         payments=payments,

@@ -51,6 +51,15 @@ def gateways_of(settings: Settings, house: House, database: Database | None) -> 
     return gateways
 
 
+def switched_off(settings: Settings) -> frozenset[str]:
+    """Ids of the methods that this version has and the settings leave off."""
+    return frozenset(
+        name
+        for name, section in settings.gateways
+        if isinstance(section, OfflineGatewaySettings) and not section.enabled
+    )
+
+
 def _takes_real_money(gateway: Gateway) -> bool:
     return not gateway.description.offline and not gateway.description.test_mode
 

@@ -6,7 +6,7 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -137,7 +137,7 @@ async def _update(
         }
 
     once = await ticket(request, "update checkout", render)
-    seen = await shop.checkout.update(caller, _changes(body), once)
+    seen = await shop.checkout.update(caller, changes(body), once)
     return answer(request, render(seen), cart_headers(seen))
 
 
@@ -151,7 +151,7 @@ async def _process(
 
     once = await ticket(request, "process checkout", render)
     command = ProcessCommand(
-        update=_changes(body),
+        update=changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body.payment_method_data, body.payment_data),
         create_account=body.create_account,
@@ -170,7 +170,17 @@ def _offered(shop: Shop, seen: CartView) -> Any:
     return shop.payments.offered(chosen)
 
 
-def _changes(body: UpdateIn) -> UpdateCommand:
+class ChangesIn(Protocol):
+    """What bodies have in common that change a checkout."""
+
+    billing_address: AddressIn | None
+    shipping_address: AddressIn | None
+
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
+def changes(body: ChangesIn) -> UpdateCommand:
     """What was sent: not sent leaves as it is, null takes back."""
     sent = body.model_fields_set
 
