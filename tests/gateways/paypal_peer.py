@@ -49,7 +49,7 @@ class PayPalPeer:
 
     paypal: FakePayPal
     gateway: Gateway
-    reserving: Gateway | None
+    _reserving: Gateway | None
     captured_in_browser: bool = False
     wishes: frozenset[Wish] = frozenset({Wish.APPROVE, Wish.DECLINE, Wish.ACTION, Wish.BROWSER})
     faults: frozenset[Fault] = frozenset(Fault)
@@ -57,6 +57,14 @@ class PayPalPeer:
     patience: float = 5.0
     clock: Clock = field(default_factory=SystemClock)
     _references: dict[str, str] = field(default_factory=dict)
+    _intent: str = "CAPTURE"
+
+    @property
+    def reserving(self) -> Gateway | None:
+        """Whoever asks for it gets orders that are made for it: a browser knows the shop's intent
+        by the payment context."""
+        self._intent = "AUTHORIZE"
+        return self._reserving
 
     async def payment(self, wish: Wish, amount: Money, binding: str) -> Mapping[str, Any]:
         """Nothing for ACTION: the shopper is sent to PayPal. Nothing either for an amount that
@@ -64,7 +72,7 @@ class PayPalPeer:
         if wish is Wish.ACTION or untakable(amount) is not None:
             return {}
         value = written(amount) or ""
-        order = self.paypal.browser_order(value, amount.currency.code, binding)
+        order = self.paypal.browser_order(value, amount.currency.code, binding, self._intent)
         declined = wish is Wish.DECLINE
         self.paypal.approve(order, "INSTRUMENT_DECLINED" if declined else "good")
         if wish is Wish.BROWSER and self.captured_in_browser:

@@ -70,7 +70,7 @@ class Later:
 
 def connected(provider: FakeAuthorizeNet, clock: Any = None, **changes: Any) -> AuthorizeNetGateway:
     house = House(clock or SystemClock(), "https://shop.example")
-    return gateway(**{**KEYS, "api_base": provider.address, **changes}, house=house, timeout=1.0)
+    return gateway(**{**KEYS, "api_base": provider.address, **changes}, house=house, timeout=2.5)
 
 
 @pytest.fixture
@@ -502,6 +502,28 @@ async def test_lists_without_an_end_settle_nothing(
     assert isinstance(await shop.lookup(old), Unknown)
 
 
+async def test_another_account_proves_nothing(
+    provider: FakeAuthorizeNet, shop: AuthorizeNetGateway, clock: Later
+) -> None:
+    """The keys were changed, and Authorize.Net knows nothing of what was paid before."""
+    made = attempt()
+    done = await shop.charge(made, sent(provider))
+    assert isinstance(done, Approved)
+    provider.entries.clear()
+    clock.ahead = timedelta(days=1)
+    paid = makers.approved(replace(made, looks=9), done)
+    assert isinstance(await shop.lookup(paid), Unknown)
+    assert isinstance(await shop.refund(makers.refund(paid)), Unknown)
+
+
+async def test_without_permission_to_look_nothing_is_settled(
+    provider: FakeAuthorizeNet, shop: AuthorizeNetGateway
+) -> None:
+    provider.api_error = "E00011"
+    old = attempt(created_at=datetime.now(UTC) - timedelta(hours=1), looks=9)
+    assert isinstance(await shop.lookup(old), Unknown)
+
+
 # --- giving money back --------------------------------------------------------------------------
 
 
@@ -582,6 +604,10 @@ async def test_a_webhook_is_told_whose_it_is(
     notice = await shop.parse_webhook(*provider.event("authcapture.created", entry))
     assert notice is not None
     assert (notice.attempt_id, notice.reference) == (paid.id, entry.id)
+    entry.description = "Auto-charge for Invoice #60"  # another program of the same merchant
+    foreign = await shop.parse_webhook(*provider.event("authcapture.created", entry))
+    assert foreign is not None
+    assert foreign.attempt_id == ""
     provider.garbage = b"down"
     silent = await shop.parse_webhook(*provider.event("authcapture.created", entry))
     assert silent is not None

@@ -7,7 +7,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from checkstand.payments.model import (
@@ -50,10 +50,10 @@ def settled(attempt: Attempt, outcome: Outcome) -> Attempt:
     return replace(attempt, state=states[type(outcome)], funds=funds, repeated=True)
 
 
-async def play(steps: list[str | Fault], capture: str) -> None:
+async def play(steps: list[str | Fault], capture: str, intent: str) -> None:
     async with FakePayPal() as paypal:
         gateway = connected(paypal, capture=capture)
-        order = paypal.browser_order("19.99", "USD", "cart-1")
+        order = paypal.browser_order("19.99", "USD", "cart-1", intent)
         attempt = makers.attempt("paypal", binding="cart-1", reference=order)
         given_up = False
         for step in steps:
@@ -67,7 +67,7 @@ async def play(steps: list[str | Fault], capture: str) -> None:
                 paypal.release()
             elif step == "the browser captures":
                 with suppress(Refused):  # its script does what the order was made for
-                    paypal._take(order, "capture", "")
+                    paypal._take(order, "capture" if intent == "CAPTURE" else "authorize", "")
             elif attempt.state.live:
                 if step == "charge":
                     outcome = await gateway.charge(attempt, {"order_id": order})
@@ -95,6 +95,15 @@ async def play(steps: list[str | Fault], capture: str) -> None:
         await gateway.close()
 
 
-@given(st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(["automatic", "manual"]))
-def test_whatever_happens_it_is_paid_at_most_once(steps: list[str | Fault], capture: str) -> None:
-    asyncio.run(play(["the shopper agrees", *steps], capture))
+@example([Fault.ERROR_BEFORE, "charge", "void", "the browser captures"], "manual", "CAPTURE").via(
+    "it was paid after it was called off"
+)
+@given(
+    st.lists(STEPS, min_size=2, max_size=12),
+    st.sampled_from(["automatic", "manual"]),
+    st.sampled_from(["CAPTURE", "AUTHORIZE"]),
+)
+def test_whatever_happens_it_is_paid_at_most_once(
+    steps: list[str | Fault], capture: str, intent: str
+) -> None:
+    asyncio.run(play(["the shopper agrees", *steps], capture, intent))

@@ -61,7 +61,7 @@ class Later:
 
 def connected(square: FakeSquare, clock: Any = None, **changes: Any) -> SquareGateway:
     house = House(clock or SystemClock(), "https://shop.example")
-    return gateway(**{**KEYS, "api_base": square.address, **changes}, house=house, timeout=1.0)
+    return gateway(**{**KEYS, "api_base": square.address, **changes}, house=house, timeout=2.5)
 
 
 @pytest.fixture
@@ -449,6 +449,20 @@ async def test_a_restart_without_payment_data_finds_the_payment(
     assert isinstance(await shop.charge(made, {"token": square.token("approve")}), Unknown)
     again = replace(made, repeated=True, billing=Address())
     assert isinstance(await shop.charge(again, {}), Approved)
+
+
+async def test_another_account_proves_nothing(
+    square: FakeSquare, shop: SquareGateway, clock: Later
+) -> None:
+    """The keys were changed, and Square knows nothing of what was paid before."""
+    made = attempt()
+    done = await shop.charge(made, {"token": square.token("approve")})
+    assert isinstance(done, Approved)
+    square.payments.clear()
+    clock.ahead = timedelta(days=1)
+    paid = makers.approved(made, done)
+    assert isinstance(await shop.lookup(paid), Unknown)
+    assert isinstance(await shop.refund(makers.refund(paid)), Unknown)
 
 
 # --- the bank wants a check ---------------------------------------------------------------------

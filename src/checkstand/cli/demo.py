@@ -382,5 +382,9 @@ curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 -H 'Content-Type: application/json' \
 -d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
 
+Test payments: in the last line, "payment_method":"sandbox","payment_data":{{"token":"tok_success"}}
+(or tok_declined, tok_requires_action, tok_timeout_after_success; GET
+/wp-json/cocart/preview/checkout/payment-methods lists the methods).
+
 Ctrl-C stops the shop; its data stays.
 """

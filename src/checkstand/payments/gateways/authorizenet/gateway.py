@@ -23,7 +23,7 @@ from typing import Any
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
-from checkstand.payments.gateways.authorizenet import ledger, reasons, refunds, requests
+from checkstand.payments.gateways.authorizenet import ledger, names, reasons, refunds, requests
 from checkstand.payments.gateways.authorizenet.account import Account
 from checkstand.payments.gateways.authorizenet.answers import Said, said
 from checkstand.payments.gateways.authorizenet.api import Answer, Api, Silent
@@ -128,7 +128,7 @@ class AuthorizeNetGateway:
             found = None
         if found is not None and found.of:  # a refund: it is about what it refers to
             return Notice(told.id, told.kind, reference=found.of)
-        name = found.name if found is not None else ""
+        name = names.ours(found.name) if found is not None else ""
         return Notice(told.id, told.kind, attempt_id=name, reference=told.transaction)
 
     def complaints(self) -> list[str]:
@@ -214,11 +214,15 @@ class AuthorizeNetGateway:
         return reasons.plain("not_received", _GONE)
 
     async def _found(self, attempt: Attempt) -> Transaction | None:
-        """The transaction that counts for the attempt; what should not be beside it is voided."""
+        """The transaction that counts for the attempt; what should not be beside it is voided.
+        Silent when Authorize.Net does not know the one that it named itself: then the account is
+        another one, and proves nothing."""
         if attempt.reference:
             known = await ledger.by_id(self.api, attempt.reference)
-            if known is not None and known.name == attempt.id:
-                return known
+            if known is None or known.name != attempt.id:
+                _log.error("authorize.net does not know %s: another account?", attempt.reference)
+                raise Silent("its own transaction is not known")
+            return known
         found = await ledger.by_name(self.api, attempt.id, attempt.created_at, self.clock.now())
         holding = ledger.CAPTURED | ledger.RESERVED | ledger.HELD
         good = [each for each in found if each.status in holding]

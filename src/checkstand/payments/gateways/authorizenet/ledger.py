@@ -55,7 +55,7 @@ async def by_id(api: Api, reference: str) -> Transaction | None:
     """None when Authorize.Net has no such transaction (E00040)."""
     answer = await api.ask("getTransactionDetailsRequest", {"transId": reference})
     if not answer.accepted:
-        if answer.code in ("E00040", "E00011"):
+        if answer.code == "E00040":
             return None
         raise Silent(f"the question was refused: {answer.code}")
     found = answer.part("transaction")

@@ -10,6 +10,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+
+_OURS = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def ours(description: str) -> str:
+    """The attempt that a transaction's description names; "" when another program wrote it."""
+    return description if _OURS.fullmatch(description) else ""
 
 
 def invoice(name: str) -> str:

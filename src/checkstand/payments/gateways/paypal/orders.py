@@ -45,6 +45,11 @@ _log = logging.getLogger(__name__)
 ORDERS: Final = "/v2/checkout/orders"
 AUTHORIZATIONS: Final = "/v2/payments/authorizations"
 CAPTURES: Final = "/v2/payments/captures"
+_WRONG_INTENT: Final = declines.refused(
+    "wrong_intent",
+    "This shop reserves money first. Make the PayPal order with intent AUTHORIZE, or use the "
+    "`paypal_order_id` of the payment context.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +189,10 @@ class Orders:
     # --- taken ---
 
     async def _take(self, attempt: Attempt, order: PayPalOrder) -> Outcome:
-        order = await self._as_we_take(order)
+        if order.intent == "CAPTURE" and not self.capture_at_once:
+            # Its intent could be changed; but then closing it could only turn it back to what the
+            # browser's script may still ask for.
+            return await self.closed(attempt, order, _WRONG_INTENT)
         verb = "capture" if order.intent == "CAPTURE" else "authorize"
         answer = await self.api.post(f"{ORDERS}/{order.id}/{verb}", {}, request_id=attempt.id)
         if answer.done:
@@ -203,15 +211,6 @@ class Orders:
             return refusal
         # PayPal may say so of one request while another one of ours is at the order.
         return await self.closed(attempt, order, refusal)
-
-    async def _as_we_take(self, order: PayPalOrder) -> PayPalOrder:
-        """A browser that made the order may not know whether this shop captures or reserves. When
-        PayPal does not let the intent be changed, the browser's counts."""
-        if order.intent == self.intent:
-            return order
-        change = {"op": "replace", "path": "/intent", "value": self.intent}
-        answer = await self.api.patch(f"{ORDERS}/{order.id}", [change])
-        return replace(order, intent=self.intent) if answer.done else order
 
     async def _taken(
         self, attempt: Attempt, before: PayPalOrder, body: Mapping[str, Any]

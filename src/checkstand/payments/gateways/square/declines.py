@@ -113,6 +113,11 @@ def refund_declined(problems: Sequence[Problem]) -> Declined:
     )
 
 
+def judged(problem: Problem) -> bool:
+    """Whether Square has looked at this payment, under its key, before it refused."""
+    return problem.category == "PAYMENT_METHOD_ERROR" or problem.field == "source_id"
+
+
 def plain(code: str, message: str, detail: str = "") -> Declined:
     """A refusal of our own, in the same shape."""
     return Declined(

@@ -41,7 +41,7 @@ from checkstand.payments.gateways.square.api import (
     codes_of,
     unreadable,
 )
-from checkstand.payments.gateways.square.declines import declined, plain
+from checkstand.payments.gateways.square.declines import declined, judged, plain
 from checkstand.payments.gateways.square.webhooks import Webhooks
 from checkstand.payments.model import (
     Approved,
@@ -185,9 +185,9 @@ class SquareGateway:
         if "IDEMPOTENCY_KEY_REUSED" in codes:
             # Asked before with other data, so there is one already, or was.
             return await self._look_up(replace(attempt, repeated=True))
-        if problems[0].category == "API_ERROR" or "CONFLICT" in codes:
+        if problems[0].category == "API_ERROR" or codes & {"CONFLICT", "TEMPORARY_ERROR"}:
             raise Silent(f"answered {answer.status}, not final")
-        if _asked_before(attempt) and not _judged(problems[0]):
+        if _asked_before(attempt) and not judged(problems[0]):
             # Turned away at the door: it says nothing about what was asked before.
             return await self._look_up(attempt)
         if "CARD_DECLINED_VERIFICATION_REQUIRED" in codes:
@@ -276,10 +276,14 @@ class SquareGateway:
         )
 
     async def _seen(self, attempt: Attempt) -> list[Seen]:
-        """Every payment that Square has for the attempt, the latest first."""
+        """Every payment that Square has for the attempt, the latest first. Silent when it does not
+        know the one that it named itself: then the account is another one, and proves nothing."""
         if attempt.reference:
             known = await self._by_id(attempt.reference)
-            if known is not None and not known.needs_verification:
+            if known is None:
+                _log.error("square does not know %s: is it another account?", attempt.reference)
+                raise Silent("its own payment is not known")
+            if not known.needs_verification:
                 return [known]
         return await self._listed(attempt)
 
@@ -381,11 +385,6 @@ class SquareGateway:
 
 def _asked_before(attempt: Attempt) -> bool:
     return attempt.repeated or bool(attempt.reference)
-
-
-def _judged(problem: Problem) -> bool:
-    """Whether Square has looked at this payment, under its key, before it refused."""
-    return problem.category == "PAYMENT_METHOD_ERROR" or problem.field == "source_id"
 
 
 def _best(payments: list[Seen]) -> Seen | None:
