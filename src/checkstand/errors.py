@@ -86,7 +86,7 @@ class BodyNotJson(Refusal):
 class UnsupportedMediaType(Refusal):
     code = "rest_unsupported_media_type"
     status = 415
-    text = "Send the body as application/json."
+    text = "Send the body as application/json, or as a form in UTF-8."
 
 
 class BodyTooLarge(Refusal):

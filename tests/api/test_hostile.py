@@ -298,10 +298,44 @@ async def test_no_body_where_one_is_needed(siege: Siege) -> None:
                 siege.judge(label, response, codes=[MISSING])
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PARTS = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+async def test_forms_beyond_their_bounds(siege: Siege) -> None:
+    """As strict as JSON: depth, number of values, NUL, surrogates, charset; and no files."""
+    many = "&".join(f"f{index}=1" for index in range(1_001)).encode()
+    a_file = (
+        b'--x\r\nContent-Disposition: form-data; name="id"; filename="a.txt"\r\n\r\n1\r\n--x--\r\n'
+    )
+    for route in ROUTES:
+        for body in (
+            b"id=%00",
+            b"id%00=1",
+            b"id[%00]=1",
+            b"id=%ed%a0%80",
+            b"id=%ff",
+            b"id=\xff",
+            many,
+            b"id" + b"[x]" * 25 + b"=1",
+            b"id" + b"[]" * 200_000 + b"=1",
+        ):
+            response = await siege.send(route, body, headers=FORM)
+            siege.judge(f"{route} {body[:30]!r}", response, codes=[INVALID])
+        for body in (b"id=1", a_file, b"--x\r\n" * 1_000, b"\xff"):
+            response = await siege.send(route, body, headers=PARTS)
+            siege.judge(f"{route} {body[:30]!r}", response, codes=[INVALID])
+        for kind in ("utf-16", "unicode_escape", "punycode", MARK):
+            for headers in (FORM, PARTS):
+                sent = {"Content-Type": f"{headers['Content-Type']}; charset={kind}"}
+                response = await siege.send(route, b"id=1", headers=sent)
+                siege.judge(f"{route} {kind}", response, [415], ["rest_unsupported_media_type"])
+
+
 async def test_another_kind_of_body(siege: Siege) -> None:
     for kind in (
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
+        "application/x-www-form-urlencoded-not",
         "text/plain",
         "text/json",
         "application/xml",

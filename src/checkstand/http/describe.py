@@ -18,7 +18,7 @@ _MEANING = {
     405: "A quantity rule is broken.",
     409: "Another request is at this cart, or the total has changed.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is neither JSON nor a form in UTF-8.",
     422: "The Idempotency-Key was used with another body.",
     500: "A fault of ours.",
     503: "The database cannot be reached; nothing was changed.",

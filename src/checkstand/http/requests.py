@@ -1,4 +1,4 @@
-"""Reading requests: JSON bodies within bounds, and who is calling."""
+"""Reading requests: JSON and form bodies within bounds, and who is calling."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import orjson
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from checkstand.access.principal import Account, Caller, ConsumerKey
 from checkstand.errors import (
@@ -23,6 +24,7 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
+from checkstand.http import forms
 from checkstand.http.answers import cut_down, dump
 from checkstand.storage.idempotency import Ticket
 from checkstand.wiring import Shop
@@ -48,12 +50,19 @@ class _JsonRequest(Request):
         _check_bounds(parsed)
         self._parsed = {} if parsed == [] else parsed
 
+    @classmethod
+    def made(cls, scope: Scope, receive: Receive, parsed: Any, body: bytes) -> _JsonRequest:
+        """A request whose body is known."""
+        request = cls(scope, receive)
+        request._parsed, request._body = parsed, body
+        return request
+
     async def json(self) -> Any:
         return self._parsed
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON, or absent; anything else is 415."""
+    """A route whose body is JSON, a form that says the same, or absent; anything else is 415."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -62,13 +71,30 @@ class JsonRoute(APIRoute):
             request = _JsonRequest(request.scope, request.receive)
             if await request.body():
                 sent = request.headers.get("content-type", "")
-                if sent and not _JSON_TYPE.fullmatch(sent.partition(";")[0].strip().lower()):
-                    raise UnsupportedMediaType
                 # Not where FastAPI asks for it: it answers for whatever is raised there.
-                await request.read()
+                if not sent or _JSON_TYPE.fullmatch(sent.partition(";")[0].strip().lower()):
+                    await request.read()
+                else:
+                    request = await _from_form(request, sent)
             return await handle(request)
 
         return handle_json
+
+
+async def _from_form(request: _JsonRequest, content_type: str) -> _JsonRequest:
+    """The request as if it had come in JSON, under the same bounds. Its body is the same for every
+    way to write the same form, a boundary drawn at random included."""
+    parsed = await forms.read(content_type, await request.body())
+    if parsed is None:
+        raise UnsupportedMediaType
+    _check_bounds(parsed)
+    try:
+        body = orjson.dumps(parsed)
+    except TypeError:  # lone surrogates
+        raise ParameterInvalid("The form is not in UTF-8.") from None
+    headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
+    headers.append((b"content-type", b"application/json"))
+    return _JsonRequest.made({**request.scope, "headers": headers}, request.receive, parsed, body)
 
 
 JSON_ROUTES: dict[str, Any] = {"route_class": JsonRoute, "strict_content_type": False}
