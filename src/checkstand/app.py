@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import describe, hooks, problems
 from checkstand.http.admin import payments as admin_payments
+from checkstand.http.cocart import batch
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import cart, items
 from checkstand.http.cocart.v2 import checkout as v2_checkout
@@ -63,6 +64,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         v2_checkout.router,
         payments.router,
         v2_orders.router,
+        batch.router,
         hooks.router,
         pages.router,
         sandbox.router,

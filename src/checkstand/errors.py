@@ -107,6 +107,11 @@ class MethodNotAllowed(Refusal):
     text = "This route does not take that method."
 
 
+class NotInBatch(Refusal):
+    code = "rest_batch_not_allowed"
+    text = "A batch cannot be a part of a batch."
+
+
 class IdempotencyKeyMalformed(Refusal):
     code = "cocart_idempotency_key_malformed"
     text = "Idempotency-Key must be 1 to 255 printable ASCII characters."

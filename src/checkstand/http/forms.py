@@ -1,7 +1,7 @@
 """Form bodies as the original reads them: PHP's brackets make lists and objects.
 
 `a[b][]=1` is {"a": {"b": ["1"]}}, `items[0][id]=5` is {"items": [{"id": "5"}]}. Keys that count
-from 0 without a gap make a list, any others an object. A name that is sent again wins over the earlier
+from 0 without a gap make a list, others an object. A name that is sent again wins over the earlier
 one. All values are text: the schemas take numbers and booleans as text.
 """
 
