@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import describe, hooks, problems
+from checkstand.http import describe, hooks, measuring, problems
 from checkstand.http.admin import payments as admin_payments
 from checkstand.http.cocart import batch
 from checkstand.http.cocart.preview import checkout, payments
@@ -71,6 +71,8 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         admin_payments.router,
     ):
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(measuring.router(settings.server.metrics).routes)
+    app.add_middleware(measuring.Measured, tells=settings.server.timing)
     app.add_middleware(Edge, max_body=settings.server.max_body)
     return app
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 from checkstand.errors import PaymentMethodOff, PaymentMethodUnknown, ProviderSilent, Refusal
@@ -15,6 +16,14 @@ from checkstand.payments.gateway import Context, Description, Due, Gateway
 from checkstand.payments.model import Attempt, Outcome, Refund, Unknown
 
 _log = logging.getLogger(__name__)
+Measure = Callable[[str, str, str, float], None]
+"""Takes note of a call: gateway, what was asked, the kind of outcome, seconds."""
+
+
+def _unmeasured(gateway: str, call: str, outcome: str, seconds: float) -> None:
+    """For who does not want to know."""
+
+
 NOTHING_DUE = ""
 """The id of the gateway behind orders that cost nothing."""
 
@@ -29,6 +38,7 @@ class Payments:
     gateways: Mapping[str, Gateway]
     switched_off: frozenset[str] = frozenset()
     """Ids of methods that this version has and this shop does not use."""
+    measure: Measure = _unmeasured
     _offered: dict[str | None, list[Description]] = field(default_factory=dict)
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
@@ -108,6 +118,13 @@ class Payments:
             await gateway.close()
 
     async def _asked(self, what: str, attempt: Attempt, answer: Awaitable[Outcome]) -> Outcome:
+        begun = perf_counter()
+        outcome = await self._told(what, attempt, answer)
+        kind = type(outcome).__name__.lower()
+        self.measure(attempt.gateway or "none", what, kind, perf_counter() - begun)
+        return outcome
+
+    async def _told(self, what: str, attempt: Attempt, answer: Awaitable[Outcome]) -> Outcome:
         gateway = self.gateways[attempt.gateway]
         try:
             async with asyncio.timeout(gateway.timeout):

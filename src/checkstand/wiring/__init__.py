@@ -25,6 +25,7 @@ from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
+from checkstand.meters import Meters
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.service import Payments
@@ -74,6 +75,7 @@ class Shop:
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
+    meters: Meters
 
 
 @asynccontextmanager
@@ -195,7 +197,8 @@ def build(
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
     gateways = {**gateways_of(settings, house, database), **more_gateways}
-    payments = Payments(gateways, switched_off(settings))
+    meters = before.meters if before else Meters()
+    payments = Payments(gateways, switched_off(settings), meters.asked)
     charging = Charging(
         database=database,
         payments=payments,
@@ -221,6 +224,7 @@ def build(
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, webhooks.arrived),
+        meters=meters,
     )
 
 
