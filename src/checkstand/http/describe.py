@@ -185,6 +185,13 @@ _THUMB = _parameter(
 _FIELDS = _parameter(
     "fields", "query", "Members to build: `currency,totals:subtotal-total`.", maxLength=500
 )
+_EXPLAIN = _parameter(
+    "explain",
+    "query",
+    "`1` adds `explanation`: how every total came about, in minor units. For who holds a consumer "
+    "key that may read.",
+    enum=["1", "true", "yes", "on", "0", "false", "no", "off", ""],
+)
 _DIALECT = _parameter(
     "Checkstand-Dialect",
     "header",
@@ -206,6 +213,8 @@ def _add_parameters(schema: dict[str, Any]) -> None:
                 more += [_THUMB, _FIELDS]
             elif path in _IMAGES and verb == "get":
                 more.append(_THUMB)
+            if verb == "get" and path in (f"{_CART}", _CHECKOUT, _V2_CHECKOUT):
+                more.append(_EXPLAIN)
             if path == _CHECKOUT and verb != "get":
                 more.append(_DIALECT)
             if more:

@@ -35,6 +35,7 @@ from checkstand.http.cocart.preview.schemas import (
     UpdateIn,
 )
 from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.explaining import explained, wanted
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.wiring import Shop
 
@@ -58,6 +59,8 @@ async def read_checkout(
     def make() -> dict[str, Any]:
         return present.state(seen, _offered(shop, seen), shop.profile)
 
+    if wanted(request, caller):
+        return answer(request, explained(make(), seen), cart_headers(seen))
     return remembered(request, seen.answers, "preview checkout", make, cart_headers(seen))
 
 

@@ -274,6 +274,7 @@ class StateOut(_Out):
     coupons: list[Any]
     id: str
     notices: dict[str, list[str]] | list[Any]
+    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
 
 
 class UpdatedOut(StateOut):

@@ -28,6 +28,7 @@ from checkstand.http.cocart.v2.checkout_schemas import (
 )
 from checkstand.http.cocart.v2.refusals import V2CheckoutRoute
 from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.explaining import explained, wanted
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
 router = APIRouter(
@@ -47,6 +48,8 @@ async def read_checkout_v2(request: Request) -> Response:
     def make() -> dict[str, Any]:
         return present.state(seen, shop.profile)
 
+    if wanted(request, caller):
+        return answer(request, explained(make(), seen), cart_headers(seen))
     return remembered(request, seen.answers, "v2 checkout", make, cart_headers(seen))
 
 

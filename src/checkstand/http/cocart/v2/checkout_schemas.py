@@ -168,6 +168,7 @@ class CheckoutStateOut(_Out):
     fees: list[CheckoutFeeOut]
     cart_totals: CheckoutTotalsOut
     message: str
+    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
 
 
 class CheckoutUpdatedOut(CheckoutStateOut):

@@ -339,3 +339,4 @@ class CartOut(BaseModel):
     cross_sells: list[Any] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
+    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
