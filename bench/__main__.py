@@ -13,14 +13,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import answers, importing, memory, paths, profiling, report, statements
+from bench import (
+    answers,
+    checkouts,
+    importing,
+    listing,
+    memory,
+    paths,
+    profiling,
+    report,
+    statements,
+)
 from bench.paths import Measured, measured_paths
 from bench.report import Findings
 from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "memory", "import")
+_PARTS = (*paths.NAMES, "checkouts", "memory", "import", "listing")
 _PROFILE_SECONDS = 8
 
 
@@ -76,6 +86,10 @@ def _measure(
                 _say(f"{path.name}: shop and floor in turns")
                 found.comparisons[path.name] = compare(path, stage, shop, floor, turns)
                 found.paths = [*found.paths, path]
+    if "checkouts" in parts:
+        orders = 500 if found.quick else 3_000
+        _say(f"{orders:,} checkouts through the sandbox, {checkouts.AT_ONCE} at once")
+        found.checkouts = checkouts.measure(stage, captured, orders)
     if "memory" in parts:
         requests = 1_000 if found.quick else 20_000
         _say(f"memory: 2 x {requests:,} mixed requests")
@@ -84,6 +98,10 @@ def _measure(
         rows = 2_000 if found.quick else 50_000
         _say(f"import of {rows:,} rows")
         found.imported = importing.measure(stage, rows)
+    if "listing" in parts:
+        rows = 2_000 if found.quick else 50_000
+        _say(f"lists of {rows:,} products")
+        found.listing = listing.measure(stage, rows, 1 if found.quick else 6)
 
 
 def _say(text: str) -> None:

@@ -31,7 +31,7 @@ _FIRST_ID = 100_000
 _BLOCK = 20
 _SIZES = ("Small", "Medium", "Large")
 _COLOURS = ("Red", "Green", "Blue", "Black")
-_WORDS = (
+WORDS = (
     "amber birch cedar dune ember fjord grove heath inlet juniper kelp larch meadow north oak "
     "pebble quarry reed slate tarn"
 ).split()
@@ -75,13 +75,13 @@ def _row(number: int) -> Row:
 
 
 def _common(number: int) -> Row:
-    first, second = _WORDS[number % 20], _WORDS[number * 7 // 20 % 20]
+    first, second = WORDS[number % 20], WORDS[number * 7 // 20 % 20]
     name = f"{first.title()} {second} {number}"
     return {
         "ID": str(_FIRST_ID + number), "Type": "simple", "SKU": f"SKU-{_FIRST_ID + number}",
         "Name": name, "Published": "1", "Is featured?": "0", "Visibility in catalog": "visible",
         "Short description": f"{name}, made by hand.",
-        "Description": f"<p>{' '.join(_WORDS)}, {name}.</p>\\n" * 6,
+        "Description": f"<p>{' '.join(WORDS)}, {name}.</p>\\n" * 6,
         "Tax status": "taxable", "In stock?": "1", "Backorders allowed?": "0",
         "Sold individually?": "0", "Weight (kg)": f"0.{number % 97 + 1}", "Length (cm)": "12",
         "Width (cm)": "8", "Height (cm)": "3.5", "Allow customer reviews?": "1",

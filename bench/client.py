@@ -1,6 +1,6 @@
 """A load generator for machines without wrk: keep-alive connections, one request at a time on each.
 
-    python -m bench.client PORT FILE --seconds N [--repeat]
+    python -m bench.client PORT FILE --seconds N [--repeat] [--connections N]
 
 Sends the requests of FILE (written by `bench.load.save`) once, or again and again, for at most N
 seconds, and prints what came of it as JSON.
@@ -90,14 +90,16 @@ def _size(received: bytes) -> int:
     return end + 4 + int(head[at:].split(b"\r", 1)[0])
 
 
-async def measure(port: int, shots: Iterator[bytes], seconds: float) -> Tally:
-    """Loads 127.0.0.1:`port` over CONNECTIONS connections."""
+async def measure(
+    port: int, shots: Iterator[bytes], seconds: float, connections: int = CONNECTIONS
+) -> Tally:
+    """Loads 127.0.0.1:`port` over so many connections."""
     started = time.perf_counter()
     run = Run(shots, seconds)
     loop = asyncio.get_running_loop()
     opened = [
         await loop.create_connection(lambda: Connection(run), "127.0.0.1", port)
-        for _ in range(CONNECTIONS)
+        for _ in range(connections)
     ]
     async with asyncio.timeout(seconds + _LAST_ANSWERS):
         for _, connection in opened:
@@ -128,10 +130,11 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--repeat", action="store_true")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
     given = parser.parse_args()
     shots = read(given.file)
     turn = itertools.cycle(shots) if given.repeat else iter(shots)
-    tally = uvloop.run(measure(given.port, turn, given.seconds))
+    tally = uvloop.run(measure(given.port, turn, given.seconds, given.connections))
     print(orjson.dumps(tally).decode())
 
 

@@ -56,9 +56,9 @@ def for_seconds(port: int, shots: Path, seconds: int) -> Tally:
     return _tally(command, seconds + _GRACE)
 
 
-def whole_file(port: int, shots: Path) -> Tally:
-    """Sends each request of the file once, in at most ten minutes."""
-    return _client(port, shots, 600)
+def whole_file(port: int, shots: Path, connections: int = CONNECTIONS) -> Tally:
+    """Sends each request of the file once, in at most ten minutes, so many at a time."""
+    return _client(port, shots, 600, "--connections", str(connections))
 
 
 def _client(port: int, shots: Path, seconds: int, *options: str) -> Tally:

@@ -14,7 +14,9 @@ from pathlib import Path
 import orjson
 
 from bench import importing, load, memory
+from bench.checkouts import Checkouts
 from bench.importing import Imported
+from bench.listing import BUDGET_PER_SECOND, Listing
 from bench.memory import Footprint
 from bench.paths import Measured
 from bench.statements import Cost
@@ -31,8 +33,10 @@ class Findings:
     paths: Sequence[Measured] = ()
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
+    checkouts: Sequence[Checkouts] = ()
     footprint: Footprint | None = None
     imported: Imported | None = None
+    listing: Listing | None = None
 
 
 def show(found: Findings) -> None:
@@ -40,7 +44,13 @@ def show(found: Findings) -> None:
     if found.comparisons:
         _table(_PACE_HEAD, [_pace_row(path, found) for path in found.paths])
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
-    rows = [*_memory_rows(found.footprint), *_import_rows(found.imported)]
+    if found.checkouts:
+        _table(_CHECKOUT_HEAD, [_checkout_row(seen) for seen in found.checkouts])
+    rows = [
+        *_memory_rows(found.footprint),
+        *_import_rows(found.imported),
+        *_listing_rows(found.listing),
+    ]
     if rows:
         _table(("what", "measured", "budget", "ok?"), rows)
     for path in found.paths:
@@ -76,6 +86,24 @@ def _pace_row(path: Measured, found: Findings) -> tuple[str, ...]:
         _counted(cost),
         _budget(path),
         ", ".join(filter(None, wrong)) or "ok",
+    )
+
+
+_CHECKOUT_HEAD = (
+    "checkouts through the sandbox", "orders", "checkouts/s", "ms p50", "p95", "p99",
+    "failures", "orders = ledger", "ok?",
+)  # fmt: skip
+
+
+def _checkout_row(seen: Checkouts) -> tuple[str, ...]:
+    return (
+        f"{seen.at_once} at once",
+        f"{seen.orders:,}",
+        f"{seen.per_second:,.0f}",
+        *(f"{value:.1f}" for value in (seen.p50, seen.p95, seen.p99)),
+        str(seen.failures),
+        "yes" if seen.agrees else "NO",
+        "ok" if seen.ok else "WRONG",
     )
 
 
@@ -123,6 +151,25 @@ def _import_rows(seen: Imported | None) -> list[tuple[str, ...]]:
     return [(f"import of {seen.rows:,} rows", measured, budget, _ok(seen.ok))]
 
 
+def _listing_rows(seen: Listing | None) -> list[tuple[str, ...]]:
+    if seen is None:
+        return []
+    what = f"pages of 10 of {seen.rows:,} products, {seen.queries:,} filters"
+    return [
+        (
+            f"{what}, {how}",
+            f"{tally.per_second:,.0f} req/s, p95 {tally.p95:.1f} ms, {tally.failures} failures, "
+            f"{cpu:.1f} ms CPU of the worker each",
+            f">= {BUDGET_PER_SECOND:,.0f} req/s",
+            _ok(tally.per_second >= BUDGET_PER_SECOND and not tally.failures),
+        )
+        for how, tally, cpu in (
+            ("as asked", seen.kept, seen.kept_cpu_ms),
+            ("each made anew", seen.anew, seen.anew_cpu_ms),
+        )
+    ]
+
+
 def _ok(ok: bool) -> str:
     return "ok" if ok else "OVER"
 
@@ -146,8 +193,10 @@ def keep(found: Findings) -> Path:
         "quick": found.quick,
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
+        "checkouts": [asdict(seen) for seen in found.checkouts],
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,
+        "listing": asdict(found.listing) if found.listing else None,
     }
     _RESULTS.mkdir(exist_ok=True)
     file = _RESULTS / f"{now:%Y%m%dT%H%M%SZ}.json"

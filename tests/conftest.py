@@ -17,6 +17,7 @@ hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
 # `make prove` asks for it with --hypothesis-profile.
 hypothesis.settings.register_profile("prove", max_examples=2000, deadline=None)
 
+pytest_plugins = ["checkstand.testing.plugin"]
 _KEPT = {"alembic_version", "revisions", "tax_classes"}
 
 
@@ -37,7 +38,12 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def empty_database(postgres_url: str) -> str:
     """The address of the database, with every table empty."""
-    connection = await asyncpg.connect(postgres_url)
+    await emptied(postgres_url)
+    return postgres_url
+
+
+async def emptied(url: str) -> None:
+    connection = await asyncpg.connect(url)
     try:
         names = await connection.fetch(
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
@@ -50,7 +56,6 @@ async def empty_database(postgres_url: str) -> str:
         )
     finally:
         await connection.close()
-    return postgres_url
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from checkstand.errors import WebhookRefused
 from checkstand.kit.money import Money
+from checkstand.mail.post import Letter
 from checkstand.payments.gateway import Context, Description, Due, Notice
 from checkstand.payments.model import Approved, Attempt, Declined, Funds, Outcome, Refund
 
@@ -100,3 +102,33 @@ class ScriptedGateway:
 
 async def never() -> Any:
     await asyncio.Event().wait()
+
+
+@dataclass
+class MovableClock:
+    """The real time, moved by `moved`."""
+
+    moved: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.moved
+
+
+@dataclass
+class Letterbox:
+    """A mail carrier that keeps what it was given."""
+
+    letters: list[Letter] = field(default_factory=list)
+
+    async def carry(self, letter: Letter) -> None:
+        self.letters.append(letter)
+
+    async def next(self, to: str) -> Letter:
+        """The first letter to that address, which comes in the background; it is taken out."""
+        for _ in range(200):
+            for letter in self.letters:
+                if letter.to == to:
+                    self.letters.remove(letter)
+                    return letter
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"no letter to {to}; there are {[each.to for each in self.letters]}")

@@ -13,9 +13,19 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import describe, hooks, measuring, problems
 from checkstand.http.admin import payments as admin_payments
-from checkstand.http.cocart import batch
+from checkstand.http.cocart import address, batch
+from checkstand.http.cocart.accounts import my_account, signing
 from checkstand.http.cocart.preview import checkout, payments
-from checkstand.http.cocart.v2 import cart, items
+from checkstand.http.cocart.v2 import (
+    carriage,
+    cart,
+    checkout_config,
+    items,
+    products,
+    reviews,
+    store,
+    taxonomies,
+)
 from checkstand.http.cocart.v2 import checkout as v2_checkout
 from checkstand.http.cocart.v2 import orders as v2_orders
 from checkstand.http.edge import Edge
@@ -62,10 +72,20 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         cart.router,
         items.router,
         v2_checkout.router,
+        # Fixed words before products: /products/tags is no product.
+        reviews.router,
+        taxonomies.router,
+        products.router,
+        carriage.router,
+        store.router,
+        checkout_config.router,
+        address.router,
         payments.router,
         v2_orders.router,
         batch.router,
         hooks.router,
+        my_account.router,
+        signing.router,
         pages.router,
         sandbox.router,
         admin_payments.router,

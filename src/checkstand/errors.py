@@ -158,6 +158,36 @@ class PermissionTooSmall(Refusal):
     text = "This consumer key may not do that; it needs another permission."
 
 
+class CredentialsRequired(Refusal):
+    code = "cocart_rest_not_authorized"
+    status = 401
+    text = "Send a user name and a password, in the body or as Basic credentials."
+
+
+class TokensNotOffered(Refusal):
+    code = "cocart_jwt_auth_bad_config"
+    status = 403
+    text = "This shop hands out no tokens; sign in with Basic credentials."
+
+
+class RefreshTokenMissing(Refusal):
+    code = "cocart_jwt_auth_missing_refresh_token"
+    status = 403
+    text = "Send the refresh token as `refresh_token`."
+
+
+class RefreshTokenRefused(Refusal):
+    code = "cocart_authentication_error"
+    status = 403
+    text = "The refresh token was not accepted; sign in again."
+
+
+class TokenRequired(Refusal):
+    code = "rest_forbidden"
+    status = 401
+    text = "Send a token: Authorization: Bearer …"
+
+
 class CartKeyRequired(Refusal):
     code = "cocart_rest_authentication_required"
     status = 401
@@ -354,6 +384,236 @@ class CartTooLarge(Refusal):
     text = "The cart holds as many different items as one cart can."
 
 
+# --- products -----------------------------------------------------------------------------------
+
+
+class QueryInvalid(Refusal):
+    code = "cocart_invalid_parameter"
+    text = "A parameter of the query does not have the documented form."
+
+
+class ProductIdInvalid(Refusal):
+    code = "cocart_invalid_product_id"
+    text = "That cannot be the ID of a product."
+
+
+class ProductNotFound(Refusal):
+    code = "cocart_product_not_found"
+    status = 404
+    text = "There is no such product."
+
+
+class IdInvalid(Refusal):
+    code = "cocart_invalid_id"
+    text = "An ID is a whole number from 1 on."
+
+
+class VariationNotFound(Refusal):
+    code = "cocart_variation_not_found"
+    status = 404
+    text = "This product has no such variation."
+
+
+class AttributeIdInvalid(Refusal):
+    code = "cocart_invalid_attribute_id"
+    text = "That cannot be the ID of an attribute."
+
+
+class AttributeNotFound(Refusal):
+    code = "cocart_attribute_not_found"
+    status = 404
+    text = "There is no such attribute."
+
+
+class TermNotFound(Refusal):
+    code = "cocart_term_not_found"
+    status = 404
+    text = "The attribute has no such term."
+
+
+class CategoryIdInvalid(Refusal):
+    code = "cocart_invalid_category_id"
+    text = "That cannot be the ID of a category."
+
+
+class CategoryNotFound(Refusal):
+    code = "cocart_category_not_found"
+    status = 404
+    text = "There is no such category."
+
+
+class TagIdInvalid(Refusal):
+    code = "cocart_invalid_tag_id"
+    text = "That cannot be the ID of a tag."
+
+
+class TagNotFound(Refusal):
+    code = "cocart_tag_not_found"
+    status = 404
+    text = "There is no such tag."
+
+
+class BrandIdInvalid(Refusal):
+    code = "cocart_invalid_brand_id"
+    text = "That cannot be the ID of a brand."
+
+
+class BrandNotFound(Refusal):
+    code = "cocart_brand_not_found"
+    status = 404
+    text = "There is no such brand."
+
+
+class ReviewIdInvalid(Refusal):
+    code = "cocart_invalid_review_id"
+    text = "That cannot be the ID of a review."
+
+
+class ReviewNotFound(Refusal):
+    code = "cocart_review_not_found"
+    status = 404
+    text = "There is no such review."
+
+
+class SignInForReviews(Refusal):
+    code = "cocart_unauthorized"
+    status = 401
+    text = "Sign in to see your own reviews."
+
+
+class ReviewedProductUnknown(Refusal):
+    code = "cocart_product_invalid_id"
+    status = 404
+    text = "There is no such product to review."
+
+
+class ReviewNotAllowed(Refusal):
+    code = "cocart_cannot_create"
+    status = 403
+    text = "This product cannot be reviewed by you."
+
+
+class ReviewEmpty(Refusal):
+    code = "cocart_review_content_invalid"
+    text = "Write something in the review."
+
+
+class ReviewRepeated(Refusal):
+    code = "cocart_comment_duplicate"
+    status = 409
+    text = "This review was sent before."
+
+
+class ReviewTooSoon(Refusal):
+    code = "cocart_comment_flood"
+    text = "You have just sent a review; wait a moment."
+
+
+class RatesWithCartKey(Refusal):
+    code = "cocart_calculate_product_shipping_rates_cart_access_denied"
+    status = 403
+    text = "Shipping rates of a product are worked out without a cart: send no cart key."
+
+
+class RatesOfExternal(Refusal):
+    code = "cocart_calculate_product_shipping_external_types_denied"
+    status = 403
+    text = "This product is sold elsewhere, and shipped from there."
+
+
+class RatesOfGroup(Refusal):
+    code = "cocart_calculate_product_shipping_grouped_types_denied"
+    status = 403
+    text = "A group is not shipped as such; ask for one of its products."
+
+
+class RatesProductUnusable(Refusal):
+    code = "cocart_invalid_product"
+    status = 404
+    text = "This product cannot be shipped at the moment."
+
+
+class RatesVariationInvalid(Refusal):
+    code = "cocart_variation_invalid_id"
+    status = 404
+    text = "This product has no variation with these options."
+
+
+class RatesFailed(Refusal):
+    code = "cocart_calculate_product_shipping_rates_failed"
+    status = 500
+    text = "The shipping rates could not be worked out."
+
+
+# --- looking up addresses -----------------------------------------------------------------------
+
+
+class AddressQueryTooShort(Refusal):
+    code = "cocart_address_search_invalid_query"
+    text = "Type at least 3 characters of the address."
+
+
+class AddressCountryNotSupported(Refusal):
+    code = "cocart_address_search_country_not_supported"
+    text = "Addresses of this country cannot be searched."
+
+
+class PreviewAddressCountryNotSupported(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_country_not_supported"
+    text = "Addresses of this country cannot be searched."
+
+
+class PreviewNoAddressProvider(Refusal):
+    """As the preview namespace calls it."""
+
+    code = "cocart_address_no_provider"
+    status = 500
+    text = "This shop has no address search."
+
+
+class NoAddressProvider(Refusal):
+    code = "cocart_address_search_no_provider"
+    status = 500
+    text = "This shop has no address search."
+
+
+class AddressSearchFailed(Refusal):
+    code = "cocart_address_search_error"
+    status = 500
+    text = "The address search did not answer; type the address instead."
+
+
+class AddressIdRequired(Refusal):
+    code = "cocart_address_details_missing_id"
+    text = "Say which address: send the address_id of a suggestion."
+
+
+class AddressNotFound(Refusal):
+    code = "cocart_address_details_not_found"
+    status = 404
+    text = "There is no address with this ID."
+
+
+class NoAddressDetailsProvider(Refusal):
+    code = "cocart_address_details_no_provider"
+    status = 500
+    text = "This shop has no such address provider."
+
+
+class AddressIncomplete(Refusal):
+    code = "cocart_address_details_invalid"
+    status = 500
+    text = "The address that was found lacks a part."
+
+
+class AddressDetailsFailed(Refusal):
+    code = "cocart_address_details_error"
+    status = 500
+    text = "The address provider did not answer; type the address instead."
+
+
 # --- checkout -----------------------------------------------------------------------------------
 
 
@@ -395,9 +655,9 @@ class WrongVerb(Refusal):
     text = "This verb updates the checkout; it does not take payment data."
 
 
-class AccountsNotOffered(Refusal):
+class AccountNotCreated(Refusal):
     code = "cocart_account_creation_failed"
-    text = "This shop cannot create accounts yet; send the order without `create_account`."
+    text = "The account cannot be created; send the order without `create_account`."
 
 
 class GuestCheckoutOff(Refusal):
@@ -471,6 +731,11 @@ class PaymentContextStale(Refusal):
         "The payment was prepared for another amount or has expired; ask for a new payment "
         "context and let the shopper pay again."
     )
+
+
+class PaymentDataUnreadable(Refusal):
+    code = "cocart_payment_data_unreadable"
+    text = "The payment data is not what this payment method expects; see its guide."
 
 
 class PaymentAlreadyUsed(Refusal):
@@ -561,3 +826,154 @@ class AdministratorOnly(Refusal):
     code = "cocart_rest_cannot_manage"
     status = 403
     text = "Sign in as a shop manager or administrator to do this."
+
+
+# --- accounts -----------------------------------------------------------------------------------
+
+
+class MyAccountDenied(Refusal):
+    code = "cocart_access_my_account_denied"
+    status = 403
+    text = "Sign in to see your account."
+
+
+class MyOrdersDenied(Refusal):
+    code = "cocart_access_my_orders_denied"
+    status = 403
+    text = "Sign in to see your orders, or give the order's e-mail address as `email`."
+
+
+class NoOrdersYet(Refusal):
+    code = "cocart_account_no_orders"
+    status = 404
+    text = "There are no orders yet."
+
+
+class OrderDoesNotExist(Refusal):
+    """Missing, another's, or asked for with another e-mail address: nobody learns which."""
+
+    code = "cocart_order_does_not_exist"
+    status = 404
+    text = "There is no such order."
+
+
+class OrderCannotBeCancelled(Refusal):
+    code = "cocart_order_cannot_be_cancelled"
+    text = "This order cannot be cancelled any more."
+
+
+class AccountFieldRequired(Refusal):
+    code = "cocart_account_missing_required_field"
+    text = "A required field is empty."
+
+
+class AccountEmailInvalid(Refusal):
+    code = "cocart_account_provide_valid_email"
+    text = "That is not an e-mail address; it should look like name@example.com."
+
+
+class AccountEmailTaken(Refusal):
+    code = "cocart_account_email_already_registered"
+    status = 403
+    text = "Another account has this e-mail address."
+
+
+class DisplayNameIsEmail(Refusal):
+    code = "cocart_cannot_set_email_as_display_name"
+    status = 403
+    text = "The display name is shown to others; it cannot be an e-mail address."
+
+
+class NewPasswordRequired(Refusal):
+    code = "cocart_account_fill_all_password_fields"
+    text = "Send the new password twice, as `password_1` and `password_2`."
+
+
+class CurrentPasswordRequired(Refusal):
+    code = "cocart_account_enter_current_password"
+    text = "Send the current password as `password_current`."
+
+
+class PasswordToRepeat(Refusal):
+    code = "cocart_account_reenter_password"
+    text = "Send the new password once more as `password_2`."
+
+
+class PasswordsDiffer(Refusal):
+    code = "cocart_account_new_passwords_do_not_match"
+    text = "The two new passwords are not the same."
+
+
+class CurrentPasswordWrong(Refusal):
+    code = "cocart_account_incorrect_current_password"
+    text = "That is not the current password."
+
+
+class PasswordTooWeak(Refusal):
+    code = "cocart_account_weak_password"
+    text = "The password is too weak."
+
+
+class KeyInvalidOrExpired(Refusal):
+    code = "cocart_invalid_or_expired_key"
+    text = "This link is not valid any more; ask for another one."
+
+
+class MailNotOffered(Refusal):
+    code = "cocart_mail_not_offered"
+    text = "This shop sends no e-mail, which this needs."
+
+
+class NoAddressGiven(Refusal):
+    code = "cocart_no_address_data"
+    text = "Send `billing_address` or `shipping_address`."
+
+
+class AccountAddressInvalid(Refusal):
+    code = "cocart_invalid_address_fields"
+    text = "The address needs a correction."
+
+
+class RegistrationClosed(Refusal):
+    code = "cocart_registration_error_failed_creation"
+    text = "This shop does not take registrations."
+
+
+class UsernameReserved(Refusal):
+    code = "cocart_registration_error_reserved_username"
+    text = "This user name is reserved; choose another one."
+
+
+class RegistrationPasswordWeak(Refusal):
+    code = "cocart_registration_error_weak_password"
+    text = "The password is too weak."
+
+
+class RegistrationEmailInvalid(Refusal):
+    code = "cocart_registration_invalid_email"
+    status = 404
+    text = "That is not an e-mail address; it should look like name@example.com."
+
+
+class UsernameInvalid(Refusal):
+    code = "cocart_registration_error_invalid_username"
+    status = 404
+    text = "A user name has 1 to 60 letters, digits and . _ - and at least one letter."
+
+
+class RegistrationPasswordMissing(Refusal):
+    code = "registration-error-missing-password"
+    status = 404
+    text = "Send a password as `requested_password`."
+
+
+class RegistrationEmailTaken(Refusal):
+    code = "cocart_registration_error_email_exists"
+    status = 405
+    text = "There is an account with this e-mail address; sign in, or reset its password."
+
+
+class UsernameTaken(Refusal):
+    code = "cocart_registration_error_username_exists"
+    status = 405
+    text = "There is an account with this user name; choose another one."

@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
-from tests.makers import BILLING, Storefront, execute
+from datetime import UTC, datetime, timedelta
+
+from checkstand.access import account_store
+from checkstand.accounts import mailed_keys
+from tests.makers import BILLING, V2, Storefront, basic, execute, shopper
+
+
+async def test_a_new_password_by_the_page(storefront: Storefront) -> None:
+    ines = await shopper(storefront)
+    url = "/my-account/reset-password/"
+    async with storefront.shop.database.transaction() as connection:
+        stored = await account_store.by_id(connection, ines.id)
+        assert stored is not None
+        now = datetime.now(UTC)
+        key = await mailed_keys.make(
+            connection, stored, "password", stored.email, now, timedelta(hours=1)
+        )
+    for _ in range(2):  # a look uses nothing up
+        form = await storefront.http.get(url, params={"key": key})
+        assert f'value="{key}"' in form.text
+    assert form.headers["Referrer-Policy"] == "no-referrer"
+    hostile = await storefront.http.get(url, params={"key": '"><script>'})
+    assert "<script>" not in hostile.text
+    new = "Another-Row-9"
+
+    async def send(**fields: str) -> tuple[int, str]:
+        answer = await storefront.http.post(url, data=fields)
+        return answer.status_code, answer.text
+
+    assert "not the same" in (await send(key=key, password=new, again="other"))[1]
+    assert "at least 8" in (await send(key=key, password="short", again="short"))[1]
+    status, text = await send(key=key, password=new, again=new)
+    assert (status, "is set" in text) == (200, True)
+    status, text = await send(key=key, password=new, again=new)
+    assert (status, "not valid any more" in text) == (400, True)
+    assert (await send())[0] == 400
+    login = await storefront.http.post(f"{V2}/login", headers=basic("ines", new))
+    assert login.status_code == 200
 
 
 async def test_confirmation_escapes_what_people_typed(

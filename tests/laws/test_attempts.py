@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -231,3 +232,25 @@ async def test_a_broken_gateway_is_not_a_decline(
     gateway.script = [broken]
     answer = await shopper.process()
     assert answer.json()["payment_result"]["payment_status"] == "pending"
+
+
+async def test_a_late_reservation_is_let_go_and_the_paid_order_stands(
+    shopper: Storefront, database: Database, gateway: ScriptedGateway
+) -> None:
+    """Reserved money that comes for an attempt that was called off is let go; that the provider
+    says so later must not cancel the order, which was paid in another way since."""
+    gateway.script = [NeedsAction("https://bank.example/3ds", reference="pi_1")]
+    first = await shopper.process()
+    late = first.json()["attempt_id"]
+    gateway.looks = [NeedsAction("https://bank.example/3ds", reference="pi_1")]
+    await shopper.process(payment_data={"token": "another"})  # calls the first one off
+    paid = await facts(database)
+    assert paid["attempts"] == ["approved", "void"]
+    for found in (Approved(Funds.AUTHORISED, "pi_1"), Declined("It was let go.")):
+        gateway.looks = [found]
+        raw = json.dumps({"id": f"evt_{type(found).__name__}", "attempt": late}).encode()
+        await shopper.shop.webhooks.receive("card", raw, {"signature": "right"})
+        while await shopper.shop.worker.turn():
+            pass
+    assert gateway.voided == [late, late], "called off, and let go when it was reserved after all"
+    assert await facts(database) == paid

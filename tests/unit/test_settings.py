@@ -78,6 +78,12 @@ def test_the_short_name_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None
             ["method id 1 is used twice"],
         ),
         ('[[shipping.zones]]\nname = "a"\nstates = ["California"]', ["US:CA"]),
+        ('[jwt]\nalgorithm = "none"', ["jwt.algorithm", "HS256"]),
+        ("[jwt]\ntoken_hours = 721", ["token_hours is larger", "raise refresh_hours"]),
+        ('[mail]\nbackend = "smtp"', ["host and sender"]),
+        ('[accounts]\nreset_url = "{base_url}/x"', ["reset_url must have {key}"]),
+        ('[accounts]\nverify_url = "{key}{nope}"', ["verify_url may only use {base_url}"]),
+        ('[cart]\nmerge = "all"', ["cart.merge", "'sum'"]),
         ("not toml", ["not valid TOML"]),
     ],
 )
@@ -92,6 +98,15 @@ def test_errors_name_key_value_and_fix(text: str, parts: list[str]) -> None:
 def test_passwords_are_not_shown() -> None:
     write('[database]\nurl = ["postgresql://u:hunter2@h/d"]')
     with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["jwt.secret", "mail.password"])
+def test_secrets_are_not_shown(key: str) -> None:
+    section, _, name = key.partition(".")
+    write(f'[{section}]\n{name} = ["hunter2"]')
+    with pytest.raises(ConfigurationError, match=key) as caught:
         load()
     assert "hunter2" not in str(caught.value)
 

@@ -6,17 +6,13 @@ no statement and no argon2 run; a change notice forgets them at once, age does w
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
-import argon2
-
-from checkstand.access import store
+from checkstand.access import account_store, store
+from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Account, ConsumerKey, Dialect, Permission, Role
 from checkstand.errors import AuthenticationFailed
 from checkstand.kit import crypto, ids
@@ -24,13 +20,6 @@ from checkstand.storage.database import Connection, Database
 
 MAX_AGE = 5.0
 _MAX_REMEMBERED = 10_000
-_hasher = argon2.PasswordHasher()
-
-
-@cache
-def _nobody() -> str:
-    """Checked when there is no such user, so that the answer takes as long as for a known one."""
-    return _hasher.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +34,14 @@ class NewKey:
 class Credentials:
     """Verifies consumer keys and passwords."""
 
-    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        monotonic: Callable[[], float] = time.monotonic,
+        passwords: Passwords | None = None,
+    ) -> None:
         self._database = database
+        self.passwords = passwords or Passwords()
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, ConsumerKey | Account]] = OrderedDict()
         self._generation = 0
@@ -69,16 +64,17 @@ class Credentials:
         return stored.key
 
     async def account(self, login: str, password: str) -> Account:
-        """Who signs in; AuthenticationFailed, equally slow for a wrong password and for nobody."""
+        """Who signs in with a user name, e-mail address or billing phone; AuthenticationFailed,
+        equally slow for a wrong password and for nobody."""
         digest = crypto.sha256(f"account\n{login}\n{password}")
         known = self._recall(digest)
         if isinstance(known, Account):
             return known
         generation = self._generation
         async with self._database.acquire() as connection:
-            stored = await store.account_by_login(connection, login)
-        hashed = stored.password_hash if stored else await asyncio.to_thread(_nobody)
-        if not await asyncio.to_thread(_matches, hashed, password) or stored is None:
+            stored = await account_store.by_login(connection, login)
+        right = await self.passwords.match(stored.password_hash if stored else None, password)
+        if stored is None or not right:
             raise AuthenticationFailed("The user name or the password is wrong.")
         self._remember(digest, stored.account, generation)
         return stored.account
@@ -123,13 +119,7 @@ async def create_key(
 async def create_account(
     connection: Connection, username: str, email: str, password: str, role: Role
 ) -> int:
-    """An account that can sign in; its password is stored as argon2id."""
-    hashed = await asyncio.to_thread(_hasher.hash, password)
-    return await store.put_account(connection, username, email, hashed, role)
-
-
-def _matches(hashed: str, password: str) -> bool:
-    try:
-        return _hasher.verify(hashed, password)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-        return False
+    """An account that can sign in, or another password and role for the one of that name; for
+    operators. The password is stored as argon2id."""
+    hashed = await Passwords().hash(password)
+    return await account_store.put(connection, username, email, hashed, role)

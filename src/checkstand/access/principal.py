@@ -30,10 +30,34 @@ class Dialect(StrEnum):
     TUTORIAL = "tutorial"
 
 
+class Capability(StrEnum):
+    """What not everybody may do; the names are those of the platform where it has one."""
+
+    MANAGE_STORE = "manage_store"
+    """Orders, carts and products of others."""
+    MANAGE_OPTIONS = "manage_options"
+    """Settings and diagnoses, such as the debug block of payment methods."""
+
+
 class Role(StrEnum):
     CUSTOMER = "customer"
     SHOP_MANAGER = "shop_manager"
     ADMINISTRATOR = "administrator"
+
+    @property
+    def label(self) -> str:
+        return {"customer": "Customer", "shop_manager": "Shop manager"}.get(self, "Administrator")
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return _CAPABILITIES[self]
+
+
+_CAPABILITIES = {
+    Role.CUSTOMER: frozenset[Capability](),
+    Role.SHOP_MANAGER: frozenset({Capability.MANAGE_STORE}),
+    Role.ADMINISTRATOR: frozenset(Capability),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +77,21 @@ class Account:
     id: int
     username: str
     role: Role
+    generation: int = 1
+    """Moves with password, e-mail and role: what was handed out before is dead."""
+
+    def may(self, capability: Capability) -> bool:
+        return capability in self.role.capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`cart_key` is what was sent, "" for none."""
+    """`cart_key` is what was sent, "" for none; `session` names the token that was, likewise."""
 
     cart_key: str = ""
     key: ConsumerKey | None = None
     account: Account | None = None
+    session: str = ""
     operator: bool = False
     """The command line, on the server itself. Nothing that comes over the network is."""
 
@@ -73,6 +103,11 @@ class Caller:
         if self.cart_key.isdecimal() and self.cart_key != own:
             raise MustSignIn
         return own or self.cart_key
+
+    @property
+    def guest_key(self) -> str:
+        """The key of the guest cart that somebody who signed in still carries; "" for none."""
+        return "" if self.account is None or self.cart_key.isdecimal() else self.cart_key
 
     @property
     def customer_id(self) -> int | None:
@@ -93,7 +128,7 @@ class Caller:
         line; AdministratorOnly for others. A consumer key never is one (DECISIONS 3)."""
         if self.operator:
             return None
-        if self.account is None or self.account.role is Role.CUSTOMER:
+        if self.account is None or not self.account.may(Capability.MANAGE_STORE):
             raise AdministratorOnly
         return self.account.id
 

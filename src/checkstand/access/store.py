@@ -1,4 +1,4 @@
-"""All SQL about consumer keys and sign-in."""
+"""All SQL about consumer keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from checkstand.access.principal import Account, ConsumerKey, Dialect, Permission, Role
+from checkstand.access.principal import ConsumerKey, Dialect, Permission
 from checkstand.storage.database import Connection
 
 
@@ -18,12 +18,6 @@ class StoredKey:
     tail: str
     created_at: datetime
     revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAccount:
-    account: Account
-    password_hash: str
 
 
 async def add_key(
@@ -68,36 +62,6 @@ async def revoke_key(connection: Connection, key_id: int, now: datetime) -> bool
         now,
     )
     return done is not None
-
-
-async def account_by_login(connection: Connection, login: str) -> StoredAccount | None:
-    """The account with this user name or e-mail, whatever the case."""
-    row = await connection.fetchrow(
-        "SELECT id, username, role, password_hash FROM accounts"
-        " WHERE lower(username) = lower($1) OR lower(email) = lower($1) ORDER BY id LIMIT 1",
-        login,
-    )
-    if row is None:
-        return None
-    account = Account(row["id"], row["username"], Role(row["role"]))
-    return StoredAccount(account, row["password_hash"])
-
-
-async def put_account(
-    connection: Connection, username: str, email: str, password_hash: str, role: Role
-) -> int:
-    """Adds the account, or gives an account of that name this password and role."""
-    return int(
-        await connection.fetchval(
-            "INSERT INTO accounts (username, email, password_hash, role) VALUES ($1, $2, $3, $4)"
-            " ON CONFLICT (lower(username)) DO UPDATE SET password_hash = excluded.password_hash,"
-            " role = excluded.role RETURNING id",
-            username,
-            email,
-            password_hash,
-            role.value,
-        )
-    )
 
 
 def _key(row: Record) -> StoredKey:

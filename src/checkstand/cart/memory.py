@@ -12,6 +12,23 @@ from checkstand.pricing.shop import ShopRules
 _MOST = 256
 
 
+class GoneKeys:
+    """Guest keys without a cart to take over, which clients go on sending after a sign-in. Keys
+    are never given out twice, so what is gone stays gone."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._keys: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, key: str) -> None:
+        self._keys[key] = None
+        if len(self._keys) > self._most:
+            self._keys.popitem(last=False)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+
 class SeenCarts:
     """One per process. A remembered view is given again only if all that it was made of is the
     same: the cart as it is stored, the very products, their prices now, stock and taxes."""

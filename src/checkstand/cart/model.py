@@ -109,13 +109,22 @@ class Cart:
         return replace(self, lines=(), removed=self.removed if keep_removed else ())
 
     def reopened(self) -> Cart:
-        """A fresh document under the key of a cart that became an order."""
-        return Cart(
+        """A fresh document under the key of a cart that became an order. A customer finds the
+        addresses and the payment method again; under a guest's key nobody does."""
+        fresh = Cart(
             key=self.key,
             expires_at=self.expires_at,
             version=self.version,
             customer_id=self.customer_id,
             currency=self.currency,
+        )
+        if self.customer_id is None:
+            return fresh
+        return replace(
+            fresh,
+            billing=self.billing,
+            shipping=self.shipping,
+            payment_method=self.payment_method,
         )
 
     def as_document(self) -> dict[str, Any]:

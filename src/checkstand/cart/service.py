@@ -7,16 +7,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from checkstand.access.principal import Caller
-from checkstand.cart import choosing, store, verbs
+from checkstand.cart import adopting, choosing, opening, store, verbs
 from checkstand.cart.choosing import AddItem
-from checkstand.cart.memory import SeenCarts
-from checkstand.cart.model import Cart, CartLine
+from checkstand.cart.memory import GoneKeys, SeenCarts
+from checkstand.cart.merging import MergePolicy
+from checkstand.cart.model import Cart, CartLine, Shown
 from checkstand.cart.queue import CartQueue
-from checkstand.cart.view import CartView, Notices, Scene, settled, shown, stock_ids, view
+from checkstand.cart.view import (
+    CartView,
+    Notices,
+    Scene,
+    both,
+    settled,
+    shown,
+    stock_ids,
+    touched,
+    view,
+)
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
-from checkstand.customers import addresses
-from checkstand.customers.addresses import Address
 from checkstand.errors import (
     CartCreationNotAllowed,
     CartEmpty,
@@ -29,7 +38,6 @@ from checkstand.errors import (
     PaymentPending,
     ServiceUnavailable,
 )
-from checkstand.kit import ids
 from checkstand.kit.clock import Clock
 from checkstand.pricing.shop import ShopRules
 from checkstand.stock import store as stock
@@ -44,7 +52,8 @@ CallOff = Callable[[str], Awaitable[None]]
 
 
 class _AwaitsAction(Exception):
-    """The cart's payment has to be called off before it can be edited."""
+    """The cart's payment has to be called off before it can be edited. (One whose payment is under
+    way, or was left open by a crash, is refused with PaymentPending: DECISIONS 15.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +63,8 @@ class CartLimits:
     max_lines: int = 100
     turn_timeout: float = 25.0
     """Seconds a write waits for another of the same cart."""
-
-
-def open_document(cart: Cart) -> Cart:
-    """The document that a write works on. One whose payment is under way, or was left open by a
-    crash and is about to be finished, is refused with PaymentPending (DECISIONS 15)."""
-    if cart.awaits_action:
-        raise _AwaitsAction
-    if cart.paying_until is not None:
-        raise PaymentPending
-    return cart
+    merge: MergePolicy = MergePolicy.SUM
+    """What becomes of a guest's cart when its shopper signs in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class CartService:
     limits: CartLimits
     call_off: CallOff
     seen: SeenCarts = field(default_factory=SeenCarts)
+    gone: GoneKeys = field(default_factory=GoneKeys)
 
     # --- reading -------------------------------------------------------------------------------
 
@@ -85,17 +87,20 @@ class CartService:
         return await self.find(caller) or self._nothing(caller)
 
     async def find(self, caller: Caller) -> CartView | None:
-        """The caller's cart in one statement, or None."""
+        """The caller's cart in one statement, or None. The first look of somebody who signed in
+        with a guest's key takes that cart over: the one write that a read may do."""
         key = caller.own_cart_key
         if not key:
             return None
+        said = await self.adopt(caller) if caller.guest_key else {}
         now = self.clock.now()
         async with self.database.acquire() as connection:
             found = await store.find(connection, key, now)
             if found.cart is None:
                 return None
             scene = await self.scene(connection, found, found.cart, now)
-        return self.seen.view(found.cart, scene, self.shop)
+        seen = self.seen.view(found.cart, scene, self.shop)
+        return replace(seen, notices=both(said, seen.notices), answers={}) if said else seen
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""
@@ -154,7 +159,7 @@ class CartService:
                     verbs.check_range(choice.product, choice.quantity, available)
                 cart = verbs.add(cart, choice, scene, self.limits.max_lines)
                 texts.append(f"{choice.quantity} × “{choice.product.name}” was added to your cart.")
-            return self._with_contact(cart, contact), {"success": texts}
+            return verbs.with_contact(cart, contact), {"success": texts}
 
         products = {choice.product.id: choice.product for _, choice in choices}
         products |= {given.id: given for given, _ in choices}
@@ -294,13 +299,14 @@ class CartService:
         """
         wanted = products or {}
         key = caller.own_cart_key
+        said = await self.adopt(caller) if caller.guest_key else {}
         async with self.queue.turn(key, self.limits.turn_timeout):
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+                return await self._changed(caller, key, change, ticket, wanted, must_exist, said)
             except _AwaitsAction:
                 await self.call_off(key)
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist)
+                return await self._changed(caller, key, change, ticket, wanted, must_exist, said)
             except _AwaitsAction:  # another process has begun to pay meanwhile
                 raise PaymentPending from None
 
@@ -312,8 +318,9 @@ class CartService:
         ticket: Ticket | None,
         wanted: Mapping[int, Product],
         must_exist: bool,
+        said: Notices,
     ) -> CartView:
-        """One transaction of `change`."""
+        """One transaction of `change`; `said` comes before what it has to say."""
         asked = [product.stock_id for product in wanted.values() if product.manages_stock]
         async with self.database.transaction() as connection:
             now = self.clock.now()
@@ -324,13 +331,23 @@ class CartService:
                 await idempotency.serialise(connection, ticket)
             once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
             await idempotency.replay(connection, once, now)
-            cart = open_document(found.cart) if found.cart else self._new(caller, now)
+            cart = found.cart or await self.fresh(connection, caller, now)
+            if cart.paying_until is not None and not cart.awaits_action:
+                raise PaymentPending
             scene = await self.scene(connection, found, cart, now, wanted)
             changed, notices = change(cart, scene)
-            seen = await self.keep(connection, changed, scene, caller, notices)
-            seen = replace(seen, touched=_touched(cart, changed))
+            if cart.awaits_action:
+                if changed == cart:  # the same update again, as clients send before each process
+                    return view(cart, scene, self.shop)
+                raise _AwaitsAction
+            seen = await self.keep(connection, changed, scene, caller, both(said, notices))
+            seen = replace(seen, touched=touched(cart, changed))
             await idempotency.remember(connection, once, seen, seen.cart.key, now)
         return seen
+
+    async def adopt(self, caller: Caller, *, shows: bool = True) -> Notices:
+        """Takes over the guest's cart whose key somebody who signed in still carries, once."""
+        return await adopting.adopt(self, caller, shows=shows)
 
     async def store_shown(self, connection: Connection, seen: CartView) -> None:
         """Stores a locked cart as it was seen, with the total that is about to be shown."""
@@ -351,9 +368,12 @@ class CartService:
         scene: Scene,
         caller: Caller,
         notices: Notices | None = None,
+        *,
+        seen_as: Shown | None = None,
     ) -> CartView:
-        """Totals a locked (or new) cart, stores it with the total that will be shown, and gives
-        the view of it. Expiry moves at most once an hour, so that a hot row stays small."""
+        """Totals a locked (or new) cart, stores it with the total that will be shown (or with what
+        the shopper saw instead), and gives the view of it. Expiry moves at most once an hour, so
+        that a hot row stays small."""
         if cart.placed_at is not None and cart.lines:
             cart = replace(cart, order_id=None, placed_at=None)  # a new document (DECISIONS 17)
         cart = replace(cart, removed=cart.removed[-self.limits.max_lines :])
@@ -361,7 +381,7 @@ class CartService:
         if expiry - cart.expires_at > timedelta(hours=1):
             cart = replace(cart, expires_at=expiry)
         seen = settled(cart, scene, self.shop, notices)
-        cart = replace(seen.cart, shown=shown(seen), version=cart.version + 1)
+        cart = replace(seen.cart, shown=seen_as or shown(seen), version=cart.version + 1)
         counted = stock_ids(cart, scene.products)
         if cart.version > 1:
             await store.save(connection, cart, counted)
@@ -404,22 +424,10 @@ class CartService:
                 return cached
         return await self.catalogue.fresh(connection, wanted)
 
-    def _new(self, caller: Caller, now: datetime) -> Cart:
-        key = str(caller.account.id) if caller.account else ids.cart_key()
-        return Cart(key=key, expires_at=self._expiry(caller, now), customer_id=caller.customer_id)
+    async def fresh(self, connection: Connection, caller: Caller, now: datetime) -> Cart:
+        """An empty cart; a customer's has what was bought with last filled in."""
+        return await opening.opened(connection, caller.customer_id, self._expiry(caller, now))
 
     def _expiry(self, caller: Caller, now: datetime) -> datetime:
         life = self.limits.customer_life if caller.account else self.limits.guest_life
         return now + life
-
-    def _with_contact(self, cart: Cart, contact: Mapping[str, str]) -> Cart:
-        for part, value in contact.items():
-            alone = addresses.normalised(Address().merged({part: value}))
-            if not addresses.malformed(alone, "billing_address"):
-                tidied = {part: getattr(alone, part)}
-                cart = replace(cart, billing=cart.billing.merged(tidied))
-        return cart
-
-
-def _touched(before: Cart, after: Cart) -> tuple[str, ...]:
-    return tuple(line.key for line in after.lines if before.line(line.key) != line)

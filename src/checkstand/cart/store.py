@@ -104,6 +104,22 @@ async def save(connection: Connection, cart: Cart, stock_ids: Sequence[int]) -> 
     )
 
 
+async def worth_adopting(connection: Connection, key: str, now: datetime) -> bool | None:
+    """Whether a living guest's cart has anything in it that can move; None without such a cart."""
+    found: bool | None = await connection.fetchval(
+        "SELECT paying_until IS NULL AND jsonb_array_length(document -> 'lines') > 0 FROM carts"
+        " WHERE cart_key = $1 AND expires_at > $2 AND customer_id IS NULL",
+        key,
+        now,
+    )
+    return found
+
+
+async def delete(connection: Connection, key: str) -> None:
+    """Deletes a locked cart."""
+    await connection.execute("DELETE FROM carts WHERE cart_key = $1", key)
+
+
 async def set_paying(
     connection: Connection, key: str, since: datetime | None, *, awaits_action: bool = False
 ) -> None:
@@ -114,6 +130,15 @@ async def set_paying(
         key,
         since,
         awaits_action,
+    )
+
+
+async def leave_order(connection: Connection, key: str) -> None:
+    """A locked cart and an order that is not paid part: each goes its own way."""
+    await connection.execute(
+        "UPDATE carts SET order_id = NULL, paying_until = NULL, awaits_action = false,"
+        " version = version + 1 WHERE cart_key = $1",
+        key,
     )
 
 

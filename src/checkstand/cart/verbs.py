@@ -209,6 +209,15 @@ def restore(cart: Cart, key: str, scene: Scene, max_lines: int) -> Cart:
     return added.put(line)
 
 
+def with_contact(cart: Cart, contact: Mapping[str, str]) -> Cart:
+    """With the `email` and `phone` of `contact` in the billing address, as far as well-formed."""
+    for part, value in contact.items():
+        alone = addresses.normalised(addresses.Address().merged({part: value}))
+        if not addresses.malformed(alone, "billing_address"):
+            cart = replace(cart, billing=cart.billing.merged({part: getattr(alone, part)}))
+    return cart
+
+
 def update_customer(
     cart: Cart,
     billing: Mapping[str, str],

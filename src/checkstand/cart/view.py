@@ -99,6 +99,16 @@ def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None =
     return view(replace(cart, chosen_rates=kept), scene, shop, said)
 
 
+def both(first: Notices, then: Notices) -> Notices:
+    """What there is to say, in this order."""
+    return {kind: [*first.get(kind, ()), *then.get(kind, ())] for kind in {**first, **then}}
+
+
+def touched(before: Cart, after: Cart) -> tuple[str, ...]:
+    """Keys of the lines that are new or changed."""
+    return tuple(line.key for line in after.lines if before.line(line.key) != line)
+
+
 def shown(seen: CartView) -> Shown:
     """What the shopper sees in this view, to be held against what is charged later."""
     quote = seen.quote

@@ -1,9 +1,10 @@
-"""A bounded cache whose entries grow too old."""
+"""Bounded caches whose entries grow too old."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -46,3 +47,48 @@ class AgingCache(Generic[K, V]):
 
     def clear(self) -> None:
         self._entries.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as it was sent: its body, its headers, and the stock that it shows (stock row ->
+    units), which has to be looked at again before it is sent once more."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+    stock: tuple[tuple[int, int], ...]
+    generation: int
+    since: float
+
+
+class AnswerShelf:
+    """Keeps the answers used last, up to `size` bytes together, each for `max_age` seconds and only
+    while the catalogue's generation is the one that it was made of."""
+
+    def __init__(self, size: int, max_age: float, clock: Callable[[], float]) -> None:
+        self._room = size
+        self._max_age = max_age
+        self._clock = clock
+        self._kept: OrderedDict[object, KeptAnswer] = OrderedDict()
+
+    def get(self, key: object, generation: int) -> KeptAnswer | None:
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.generation != generation or self._clock() - kept.since >= self._max_age:
+            self._drop(key)
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
+    def put(self, key: object, answer: KeptAnswer) -> None:
+        self._drop(key)
+        self._kept[key] = answer
+        self._room -= len(answer.body)
+        while self._room < 0:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: object) -> None:
+        gone = self._kept.pop(key, None)
+        if gone is not None:
+            self._room += len(gone.body)

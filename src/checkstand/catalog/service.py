@@ -109,6 +109,11 @@ class Catalogue:
         self._remember({each.id: each for each in found}, generation, asked)
         return tuple(found)
 
+    @property
+    def generation(self) -> int:
+        """Another number after each change of the catalogue that this process was told of."""
+        return self._generation
+
     def forget(self) -> None:
         """The catalogue has changed: nothing that was read before now is answered again."""
         self._generation += 1

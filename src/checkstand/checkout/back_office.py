@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 
 from checkstand.access.principal import Caller
 from checkstand.checkout.charging import LEASE, Charging
 from checkstand.checkout.model import Placement
-from checkstand.checkout.settle import captured, released
+from checkstand.checkout.settle import LATE, captured, released
 from checkstand.errors import (
     AttemptNotFound,
     CheckoutInProgress,
+    IdempotencyMismatch,
     NothingToCapture,
     OrderNotFound,
     ParameterInvalid,
@@ -38,6 +42,7 @@ from checkstand.payments.store import attempts, refunds
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
+_log = logging.getLogger(__name__)
 _LARGEST_ID = 2**63 - 1
 _RESERVED = (Funds.AUTHORISED, Funds.AWAITED, Funds.ON_DELIVERY)
 
@@ -95,15 +100,22 @@ class BackOffice:
 
     # --- giving back ---------------------------------------------------------------------------
 
-    async def refund(self, caller: Caller, order_id: int, command: RefundCommand) -> Refund:
+    async def refund(
+        self, caller: Caller, order_id: int, command: RefundCommand, once: str = ""
+    ) -> Refund:
         """Gives money back, never more than was captured. RefundTooLarge, RefundRefused by the
         provider; a refund that the provider did not answer stays open, and the worker asks again.
-        """
+        `once`: an Idempotency-Key; with the same one again it is the same refund, and
+        IdempotencyMismatch when something else is asked for."""
         by = caller.must_manage()
         async with self.charging.database.transaction() as connection:
             await self._locked(connection, order_id)
             found = await self._payments(connection, order_id)
-            refund = _planned(found, command, self.charging.clock.now())
+            name = _named(order_id, by, once)
+            for before in found.refunds:
+                if before.id == name:
+                    return _same_refund(before, command)
+            refund = _planned(found, command, name, self.charging.clock.now())
             await refunds.insert(connection, refund, by, refund.created_at + self.refund_lease)
         return await self.carry_out(refund)
 
@@ -118,14 +130,17 @@ class BackOffice:
             match outcome:
                 case Approved(reference=reference):
                     await self._refunded(connection, refund, reference, now)
-                case Declined(message=message):
+                case Declined() if refund.id.startswith(LATE):
+                    # Nobody asked for it, so nobody would ask again: the shop owes it.
+                    _log.error("refund %s of money that came too late is refused", refund.id)
+                    await refunds.put_off(connection, refund.id, now)
+                case Declined():
                     await refunds.settle(connection, refund.id, RefundState.REFUSED, "", now)
-                    refused = message
                 case _:
                     await refunds.put_off(connection, refund.id, now)
         if isinstance(outcome, Declined):
             raise RefundRefused(
-                f"The payment provider refused the refund: {refused}",
+                f"The payment provider refused the refund: {outcome.message}",
                 data={"gateway_error": dict(outcome.gateway_error)},
             )
         async with self.charging.database.acquire() as connection:
@@ -169,7 +184,7 @@ class BackOffice:
     ) -> OrderPayments:
         """Takes what is reserved, or records that awaited money has come. NothingToCapture."""
         caller.must_manage()
-        attempt = await self._reserved(order_id)
+        attempt = await self._reserved(order_id, self.charging.payments.longest)
         wanted = attempt.amount if amount is None else _amount(amount, attempt.amount)
         if wanted > attempt.amount:
             raise RefundTooLarge(f"Only {attempt.amount.decimal()} is reserved.")
@@ -191,7 +206,7 @@ class BackOffice:
     async def void(self, caller: Caller, order_id: int) -> OrderPayments:
         """Lets go of what is reserved: the order is cancelled, its stock back on the shelf."""
         caller.must_manage()
-        attempt = await self._reserved(order_id)
+        attempt = await self._reserved(order_id, self.charging.payments.longest)
         outcome = await self.charging.payments.void(attempt)
         match outcome:
             case Approved():
@@ -242,14 +257,38 @@ class BackOffice:
             await refunds.of_order(connection, order_id),
         )
 
-    async def _reserved(self, order_id: int) -> Attempt:
+    async def _reserved(self, order_id: int, seconds: float) -> Attempt:
+        """The attempt whose money is reserved or awaited. Whatever happens to the request that
+        takes it or lets it go, the worker asks the provider after so many seconds."""
         found = (await self._read(order_id)).paid
         if found is None or found.funds not in _RESERVED:
             raise NothingToCapture
+        if found.funds is Funds.AUTHORISED:
+            due = self.charging.clock.now() + timedelta(seconds=seconds + 2)
+            async with self.charging.database.transaction() as connection:
+                await attempts.look_soon(connection, found.id, due)
         return found
 
 
-def _planned(found: OrderPayments, command: RefundCommand, now: datetime) -> Refund:
+def _named(order_id: int, by: int | None, once: str) -> str:
+    """The id of a refund: by the key that the client repeats, else a new one."""
+    if not once:
+        return ids.refund_id()
+    said = f"order {order_id} by {by}: {once}"
+    return f"rf_{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+
+
+def _same_refund(before: Refund, command: RefundCommand) -> Refund:
+    """The refund that this key made; IdempotencyMismatch when the command is another."""
+    lines = tuple((line.line_id, line.quantity) for line in before.lines)
+    same_amount = command.amount is None or _amount(command.amount, before.amount) == before.amount
+    same_lines = not command.lines or command.lines == lines
+    if not (same_amount and same_lines and command.restock == before.restock):
+        raise IdempotencyMismatch
+    return before
+
+
+def _planned(found: OrderPayments, command: RefundCommand, name: str, now: datetime) -> Refund:
     """The refund that the command asks for; RefundTooLarge and ParameterInvalid."""
     paid = found.paid
     left = paid.captured - paid.refunded if paid is not None else 0
@@ -282,7 +321,7 @@ def _planned(found: OrderPayments, command: RefundCommand, now: datetime) -> Ref
             if line.quantity > line.refunded
         )
     return Refund(
-        id=ids.refund_id(),
+        id=name,
         attempt=paid,
         amount=amount,
         created_at=now,
@@ -301,7 +340,7 @@ def _line(by_id: dict[int, OrderLine], line_id: int, units: int) -> RefundLine:
     left = line.quantity - line.refunded
     if not 0 < units <= left:
         raise RefundTooLarge(f"Of line {line_id}, {left} can still be refunded.")
-    whole = (line.total + line.tax).minor
+    whole = (line.total + line.tax).in_iso().minor
     share = _share(whole, line.refunded + units, line.quantity) - _share(
         whole, line.refunded, line.quantity
     )
@@ -316,11 +355,14 @@ def _share(whole: int, units: int, of: int) -> int:
 def _amount(text: str, like: Money) -> Money:
     try:
         amount = Money.of(text, like.currency)
-    except ValueError:
-        amount = Money(0, like.currency)
-    if amount.minor <= 0:
+        exact = amount.major() == Decimal(text)
+    except (ValueError, InvalidOperation):
+        amount, exact = Money(0, like.currency), False
+    if amount.minor <= 0 or not exact:
+        places = like.currency.exponent
         raise ParameterInvalid(
-            "amount must be an amount such as 12.50, more than zero.",
+            f"amount must be an amount of {like.currency.code} with at most {places} decimals, "
+            "more than zero.",
             data={"params": {"amount": "must be an amount such as 12.50"}},
         )
     return amount

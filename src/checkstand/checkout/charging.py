@@ -15,8 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from checkstand.cart import store as carts
 from checkstand.checkout.model import PaymentStatus, Placement
-from checkstand.checkout.settle import let_go, needs_action, pending, settle, standing
+from checkstand.checkout.settle import (
+    let_go,
+    needs_action,
+    not_paid,
+    pending,
+    settle,
+    standing,
+)
 from checkstand.errors import CheckstandError, PaymentPending
 from checkstand.kit.clock import Clock
 from checkstand.orders import store as orders
@@ -39,6 +47,7 @@ _log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=8)
 """How long an attempt belongs to a process that says nothing more."""
 _RENEW_EVERY = 2.5
+_PATIENCE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,8 @@ class Charging:
         shopper for too long is called off."""
         async with self._leased(attempt):
             outcome = await self.payments.lookup(attempt)
+            if attempt.gateway not in self.payments.gateways:
+                await self._part(attempt)
             if isinstance(outcome, NeedsAction) and self._overdue(attempt):
                 waits = replace(
                     attempt, action=outcome, reference=outcome.reference or attempt.reference
@@ -111,12 +122,20 @@ class Charging:
     ) -> Placement:
         async with self.database.transaction() as connection:
             now = self.clock.now()
-            placement = await settle(
-                connection, attempt, outcome, now, hold_until=now + self.hold_for
-            )
+            placement = await settle(connection, attempt, outcome, now, hold_for=self.hold_for)
             if placement.done:
                 await idempotency.remember(connection, ticket, placement, attempt.cart_key, now)
         return placement
+
+    async def _part(self, attempt: Attempt) -> None:
+        """Nobody can ask about an attempt whose gateway is not in the settings any more: after a
+        day the shopper gets the cart back. The order waits for the gateway to return."""
+        if self.clock.now() - attempt.created_at < _PATIENCE:
+            return
+        async with self.database.transaction() as connection:
+            found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
+            if found.cart is not None and found.cart.order_id == attempt.order_id:
+                await carts.leave_order(connection, attempt.cart_key)
 
     def _overdue(self, attempt: Attempt) -> bool:
         return self.clock.now() - attempt.created_at > self.action_for
@@ -151,5 +170,7 @@ async def placement_of(database: Database, attempt: Attempt) -> Placement:
             return pending(order, attempt)
         case AttemptState.NEEDS_ACTION:
             return needs_action(order, attempt)
-        case _:
+        case AttemptState.APPROVED:
             return replace(standing(order), attempt_id=attempt.id)
+        case AttemptState.DECLINED | AttemptState.VOID:
+            return not_paid(order, attempt)

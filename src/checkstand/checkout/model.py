@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from checkstand.orders.model import Order
+from checkstand.accounts.enrolling import Enrolment
+from checkstand.orders.model import Order, OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class ProcessCommand:
     update: UpdateCommand = UpdateCommand()
     use_different_billing: bool = True
     payment: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    create_account: bool = False
+    enrolment: Enrolment | None = None
+    """The account that is to be made for a guest, and to own the order."""
     customer_note: str = ""
     expected_total: str | None = None
     expected_minor: int | None = None
@@ -69,7 +71,10 @@ class Placement:
 
 
 def placed(order: Order) -> Placement:
-    """The answer for an order that was placed; the same however often it is asked for."""
+    """The answer for an order that was placed; the same however often it is asked for, until the
+    shop cancels the order."""
+    if order.status is OrderStatus.CANCELLED:
+        return Placement(order, PaymentStatus.FAILED, "This order was cancelled.")
     if not order.needs_payment:
         return Placement(order, PaymentStatus.NOTHING_DUE, "Your order is placed.")
     return Placement(order, PaymentStatus.SUCCESS, "Thank you. Your order has been received.")

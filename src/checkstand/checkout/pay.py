@@ -11,6 +11,7 @@ from typing import Any
 
 from checkstand.access.principal import Caller
 from checkstand.cart import store as carts
+from checkstand.cart.model import Cart
 from checkstand.cart.queue import CartQueue
 from checkstand.checkout import paying
 from checkstand.checkout.charging import Charging
@@ -64,7 +65,7 @@ class PayForOrder:
     async def run(self, caller: Caller, command: PayCommand, ticket: Ticket | None) -> Placement:
         """Pays what the order says, whatever things cost today. OrderKeyWrong, OrderNotYours,
         OrderNotPayable; a decline is a Placement."""
-        card_data.refuse(command.payment)
+        card_data.refuse([command.payment, command.method])
         database = self.charging.database
         cart_key = await self._cart_key(caller, command)
         ticket = ticket and ticket.within(f"order {command.order_id}")
@@ -125,19 +126,24 @@ class PayForOrder:
                 )
             if not order.payable:
                 raise OrderNotPayable if order.needs_payment else NothingToPay
-            order = await self._ready(connection, order, command, now)
-            gateway = self.payments.gateway(command.method)
+            full = await orders.find(connection, order.id)
+            assert full is not None, "the order is locked"
+            order = await self._ready(connection, order, full, command, now)
             opened = await paying.begin(
                 connection,
-                gateway,
+                self.payments,
                 order,
                 command.method,
                 command.payment,
                 now,
+                payer=caller.customer_id,
                 return_url=self.return_url,
             )
             if found.cart is not None and found.cart.order_id == order.id:
-                await carts.set_paying(connection, cart_key, opened.lease_until)
+                if _same_contents(found.cart, full):
+                    await carts.set_paying(connection, cart_key, opened.lease_until)
+                else:  # it was changed since: it is another purchase
+                    await carts.leave_order(connection, cart_key)
             return opened
 
     async def _standing(
@@ -153,11 +159,16 @@ class PayForOrder:
         raise NothingToPay
 
     async def _ready(
-        self, connection: Connection, order: Order, command: PayCommand, now: datetime
+        self,
+        connection: Connection,
+        order: Order,
+        full: Order,
+        command: PayCommand,
+        now: datetime,
     ) -> Order:
-        """The order with the method that was chosen, its stock held again."""
-        full = await orders.find(connection, order.id)
-        assert full is not None, "the order is locked"
+        """The order with the method that was chosen, its stock held again. `full` has the lines."""
+        if gone := await stock.sold_out(connection, list(full.sold)):
+            raise _short(full, [Shortage(each, full.sold[each], 0) for each in gone])
         title = self._title(full, command.method)
         wants = await stock.wants(connection, full.sold)
         if wants:
@@ -180,6 +191,12 @@ class PayForOrder:
                 return description.title
         names = ", ".join(each.id for each in offered) or "none"
         raise PaymentMethodNotOffered(f"This order cannot be paid like that; there are: {names}.")
+
+
+def _same_contents(cart: Cart, order: Order) -> bool:
+    """Whether the cart is still what the order was made of."""
+    ordered = {line.item_key: line.quantity for line in order.lines}
+    return {line.key: line.quantity for line in cart.lines} == ordered
 
 
 def _short(order: Order, shortages: list[Shortage]) -> InsufficientStock:

@@ -22,9 +22,8 @@ from checkstand.errors import (
 )
 from checkstand.kit import ids
 from checkstand.orders.model import Order
-from checkstand.payments.gateway import Gateway
 from checkstand.payments.model import Attempt, AttemptState
-from checkstand.payments.service import Payments
+from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.payments.store import attempts, contexts, tokens
 from checkstand.storage.database import Connection, Database
 
@@ -32,7 +31,6 @@ ReturnUrl = Callable[[int, str], str]
 """Where a shopper comes back to from the provider, by order id and order key."""
 _OURS = frozenset({"saved_token", "saved_customer", "saved_gateway"})
 _LARGEST_ID = 2**63 - 1
-_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +58,28 @@ def digest(payment: Mapping[str, Any]) -> str:
 
 async def begin(
     connection: Connection,
-    gateway: Gateway,
+    payments: Payments,
     order: Order,
     gateway_id: str,
     payment: Mapping[str, Any],
     now: datetime,
     *,
+    payer: int | None,
     return_url: ReturnUrl,
 ) -> Attempt:
     """Opens the attempt to pay a locked order. PaymentContextStale and PaymentAlreadyUsed when the
-    browser began a payment that is not for this."""
-    if payment.get("saved_gateway", gateway_id) != gateway_id:
+    browser began a payment that is not for this. `payer`: the account that is paying, whose a saved
+    method becomes; whose the order is does not matter."""
+    free = gateway_id == NOTHING_DUE  # clients send their chosen method and card all the same
+    if not free and payment.get("saved_gateway", gateway_id) != gateway_id:
         raise SavedMethodUnknown
-    reference = gateway.browser_payment(payment)[:_LONGEST_NAME] if payment else ""
+    reference = payments.browser_payment(gateway_id, payment) if payment else ""
     attempt = Attempt(
         id=ids.attempt_id(),
         order_id=order.id,
         gateway=gateway_id,
         state=AttemptState.OPEN,
-        amount=order.total,
+        amount=order.total.in_iso(),
         lease_until=now + LEASE,
         reference=reference,
         cart_key=order.cart_key,
@@ -86,7 +87,7 @@ async def begin(
         created_at=now,
         return_url=return_url(order.id, order.order_key),
         billing=order.billing,
-        customer_id=order.customer_id,
+        customer_id=payer,
         payment_hash=digest(payment) if payment else "",
     )
     if payment:
@@ -111,13 +112,15 @@ async def _check_context(
     named = payment.get("context_id")
     if isinstance(named, str) and named:
         prepared = await contexts.by_id(connection, named)
-        if prepared is None or prepared.expires_at <= attempt.created_at:
+        over = prepared is None or prepared.expires_at <= attempt.created_at
+        if over and not attempt.reference:
             raise PaymentContextStale
         found.append(prepared)
     amount = attempt.amount
     for prepared in found:
-        if prepared is not None and not prepared.pays(
-            attempt.cart_key, amount.minor, amount.currency.code
+        if prepared is not None and (
+            prepared.ending
+            or not prepared.pays(attempt.cart_key, amount.minor, amount.currency.code)
         ):
             raise PaymentContextStale
 
@@ -154,8 +157,8 @@ async def resume(
 
 
 def _named(payments: Payments, attempt: Attempt, payment: Mapping[str, Any]) -> str:
-    gateway = payments.gateways.get(attempt.gateway)
-    return gateway.browser_payment(payment) if gateway else ""
+    known = attempt.gateway in payments.gateways
+    return payments.browser_payment(attempt.gateway, payment) if known else ""
 
 
 async def with_saved(

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from checkstand.access.principal import Caller
+from checkstand.accounts import enrolling
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
@@ -81,8 +82,9 @@ class Process:
     ) -> Placement:
         """Orders the caller's cart. At most one caller of a cart is at it; others wait, at most
         `wait_seconds`, without a connection. A decline is a Placement too."""
-        card_data.refuse(command.payment)
+        card_data.refuse([command.payment, command.update.payment_method, command.customer_note])
         key = caller.own_cart_key
+        await self.carts.adopt(caller, shows=False)
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         payment = await paying.with_saved(self.carts.database, caller, command.payment)
         command = replace(command, payment=payment)
@@ -226,13 +228,14 @@ class Process:
     ) -> Attempt:
         """The order frozen, its stock held, the attempt open, the cart marked: all or nothing."""
         chosen = cart.payment_method if seen.quote.needs_payment else NOTHING_DUE
-        gateway = self.payments.gateways[chosen]
+        description = self.payments.gateways[chosen].description
         order = drafting.draft(
             seen,
             fingerprint=cart_hash(seen),
-            method_title=gateway.description.title,
+            method_title=description.title,
             note=command.customer_note,
         )
+        order = await enrolling.owned(connection, order, cart.order_id, command.enrolment)
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)
@@ -243,7 +246,14 @@ class Process:
         if shortages:
             raise _insufficient(seen, shortages, counted=len(shortages) > uncounted)
         attempt = await paying.begin(
-            connection, gateway, order, chosen, command.payment, now, return_url=self.return_url
+            connection,
+            self.payments,
+            order,
+            chosen,
+            command.payment,
+            now,
+            payer=cart.customer_id,
+            return_url=self.return_url,
         )
         await self.carts.store_paying(connection, cart, seen, order.id, attempt.lease_until)
         return attempt

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from checkstand.access.principal import Caller
+from checkstand.accounts.enrolling import Enrolling, NewAccount
 from checkstand.cart.model import Cart
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, Notices, Scene
@@ -19,7 +20,6 @@ from checkstand.checkout.paying import binding
 from checkstand.checkout.process import Process
 from checkstand.checkout.update import updated
 from checkstand.errors import (
-    AccountsNotOffered,
     AttemptNotFound,
     CartKeyRequired,
     CheckoutInvalid,
@@ -28,6 +28,7 @@ from checkstand.errors import (
     Problem,
 )
 from checkstand.kit import crypto, ids
+from checkstand.payments import card_data
 from checkstand.payments.gateway import Description, Due
 from checkstand.payments.model import Attempt
 from checkstand.payments.service import Payments
@@ -75,6 +76,7 @@ class Checkout:
     keys_required: bool
     guest_checkout: bool
     strict_phone: bool
+    enrolling: Enrolling
 
     async def state(self, caller: Caller, *, may_be_empty: bool = False) -> CartView:
         """The checkout as it stands; EmptyCart when there is nothing to check out, unless that is
@@ -107,14 +109,19 @@ class Checkout:
         return await self.carts.change(caller, change, ticket, must_exist=True)
 
     async def process(
-        self, caller: Caller, command: ProcessCommand, ticket: Ticket | None = None
+        self,
+        caller: Caller,
+        command: ProcessCommand,
+        ticket: Ticket | None = None,
+        new_account: NewAccount | None = None,
     ) -> Placement:
-        """Orders the cart, exactly once."""
+        """Orders the cart, exactly once; for `new_account`, when a guest asks for one."""
         self._authorise(caller, writing=True)
-        if not self.guest_checkout and caller.account is None:
+        if caller.account is None and new_account is not None:
+            enrolment = await self.enrolling.prepare(new_account)
+            command = replace(command, enrolment=enrolment)
+        elif caller.account is None and not self.guest_checkout:
             raise GuestCheckoutOff
-        if command.create_account:
-            raise AccountsNotOffered(data={"error_type": "validation_error"})
         return await self.process_.run(caller, command, ticket)
 
     async def pay(
@@ -156,6 +163,7 @@ class Checkout:
         """What a storefront needs to collect a payment with this method: for this cart, this
         amount, this currency, and a while."""
         self._authorise(caller, writing=True)
+        card_data.refuse(method)
         seen = await self.carts.read_for_checkout(caller)
         if not seen.cart.lines:
             raise EmptyCart
@@ -168,7 +176,7 @@ class Checkout:
         if description.offline or not seen.quote.needs_payment:
             return ReadyToPay(description, seen, {}, None)
         now = self.carts.clock.now()
-        total = seen.quote.total
+        total = seen.quote.total.in_iso()
         fresh = Prepared(
             id=ids.context_id(),
             gateway=method,

@@ -40,7 +40,11 @@ _ROW_KEPT_FOR = REPLAYED_FOR + timedelta(hours=24)
 _FIRST_LOOK = 2.0
 _LAST_LOOK = 900.0
 _ACTION_LOOK = 60.0
+_LOOK_TAKES = timedelta(minutes=6)
+"""Longer than any provider's time limit."""
 _DECLINED = "The payment was declined."
+LATE = "rf_late_"
+"""How the ids of refunds begin that the shop owes by itself: money that came too late."""
 _TAKEN = (Funds.CAPTURED, Funds.NOTHING_DUE)
 
 
@@ -50,17 +54,21 @@ async def settle(
     outcome: Outcome,
     now: datetime,
     *,
-    hold_until: datetime | None = None,
+    hold_for: timedelta,
 ) -> Placement:
     """Transaction B: the outcome on the attempt, the order moved, stock and cart after it.
-    `hold_until`: how long stock stays kept while the payment is open; None leaves it."""
+    `hold_for`: how long stock stays kept while the payment is open, and at least until somebody
+    looks again."""
     found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
     order = await orders.head(connection, attempt.order_id, lock=True)
     if order is None:
         raise CheckstandError(f"attempt {attempt.id} has no order")
     recorded = _recorded(attempt, outcome)
     if not await attempts.settle(connection, recorded, now, _next_look(recorded, now)):
-        return await _settled_before(connection, order, attempt, outcome, now)
+        placement = await _settled_before(connection, order, attempt, outcome, now)
+        again = _later(attempt, now) if isinstance(outcome, Unknown) else None
+        await attempts.looked(connection, attempt, now, again)
+        return placement
     if recorded.reference and not recorded.state.live:
         await contexts.forget(connection, recorded.gateway, recorded.reference)
     cart = found.cart if found.cart and found.cart.order_id == order.id else None
@@ -72,14 +80,12 @@ async def settle(
         case NeedsAction():
             if cart is not None and not cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now, awaits_action=True)
-            if hold_until is not None:
-                await stock.extend(connection, order.id, hold_until)
+            await stock.extend(connection, order.id, _kept_until(recorded, now, hold_for))
             return needs_action(order, recorded)
         case Unknown():
             if cart is not None and cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now)
-            if hold_until is not None:
-                await stock.extend(connection, order.id, hold_until)
+            await stock.extend(connection, order.id, _kept_until(recorded, now, hold_for))
             return pending(order, recorded)
         case _:
             assert_never(outcome)
@@ -123,6 +129,18 @@ def needs_action(order: Order, attempt: Attempt) -> Placement:
     )
 
 
+def not_paid(order: Order, attempt: Attempt) -> Placement:
+    """An attempt that failed, whatever became of its order since."""
+    why = attempt.decline or Declined("The payment was not completed.")
+    return Placement(
+        order,
+        PaymentStatus.FAILED,
+        why.message,
+        attempt_id=attempt.id,
+        gateway_error=why.gateway_error,
+    )
+
+
 def standing(order: Order) -> Placement:
     """How an order stands that somebody else has settled."""
     if order.placed_at is not None:
@@ -133,17 +151,18 @@ def standing(order: Order) -> Placement:
 def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
     """The attempt as it is after the outcome."""
     match outcome:
-        case Approved(funds=funds, reference=reference):
+        case Approved(funds=funds, reference=reference, captured=captured):
+            taken = attempt.amount if captured is None else captured
             return replace(
                 attempt,
                 state=AttemptState.APPROVED,
                 reference=reference or attempt.reference,
                 funds=funds,
-                captured=attempt.amount.minor if funds is Funds.CAPTURED else 0,
+                captured=taken.minor if funds is Funds.CAPTURED else 0,
                 action=None,
             )
         case Declined():
-            return replace(attempt, state=AttemptState.DECLINED, action=None)
+            return replace(attempt, state=AttemptState.DECLINED, action=None, decline=outcome)
         case NeedsAction(reference=reference):
             return replace(
                 attempt,
@@ -165,10 +184,17 @@ def _recorded(attempt: Attempt, outcome: Outcome) -> Attempt:
 def _next_look(attempt: Attempt, now: datetime) -> datetime | None:
     """When the worker asks the provider next: after 2 s, 4 s, 8 s … 15 minutes; every minute while
     a shopper is at it, who may not come back."""
-    if not attempt.state.live:
-        return None
-    longest = _LAST_LOOK if attempt.state is AttemptState.UNKNOWN else _ACTION_LOOK
+    return _later(attempt, now) if attempt.state.live else None
+
+
+def _later(attempt: Attempt, now: datetime) -> datetime:
+    longest = _ACTION_LOOK if attempt.state is AttemptState.NEEDS_ACTION else _LAST_LOOK
     return now + timedelta(seconds=min(longest, _FIRST_LOOK * 2 ** min(attempt.looks, 10)))
+
+
+def _kept_until(attempt: Attempt, now: datetime, hold_for: timedelta) -> datetime:
+    look = _next_look(attempt, now) or now
+    return max(now + hold_for, look + _LOOK_TAKES)
 
 
 async def _approved(
@@ -221,7 +247,8 @@ async def _settled_before(
     known = await attempts.find(connection, attempt.id, lock=True)
     if known is None:
         return standing(order)
-    if isinstance(outcome, Declined) and known.funds is Funds.AUTHORISED:
+    stands = known.state is AttemptState.APPROVED
+    if isinstance(outcome, Declined) and stands and known.funds is Funds.AUTHORISED:
         return standing(await released(connection, order, known))  # it lapsed at the provider
     if not isinstance(outcome, Approved):
         return standing(order)
@@ -232,7 +259,8 @@ async def _settled_before(
         await _send_back(connection, known, outcome, now)
         return standing(order)
     if known.funds is Funds.AUTHORISED and outcome.funds is Funds.CAPTURED:
-        order = await captured(connection, order, known, known.amount.minor, now)
+        taken = outcome.captured or known.amount
+        order = await captured(connection, order, known, taken.minor, now)
     return standing(order)
 
 
@@ -268,18 +296,18 @@ async def _send_back(
         attempt.gateway,
         attempt.id,
     )
-    minor = attempt.amount.minor
+    amount = outcome.captured or attempt.amount
     await attempts.set_funds(
         connection,
         attempt.id,
         outcome.funds,
-        minor if outcome.funds is Funds.CAPTURED else 0,
+        amount.minor if outcome.funds is Funds.CAPTURED else 0,
         outcome.reference or attempt.reference,
     )
     late = Refund(
-        id=f"rf_late_{attempt.id}",
+        id=f"{LATE}{attempt.id}",
         attempt=attempt,
-        amount=attempt.amount,
+        amount=amount,
         created_at=now,
         reason="Paid after the attempt was given up.",
     )

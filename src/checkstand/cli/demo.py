@@ -24,6 +24,7 @@ import uvicorn
 from checkstand.access import credentials
 from checkstand.access import store as access
 from checkstand.access.principal import Dialect, Permission, Role
+from checkstand.access.tokens import SYMMETRIC
 from checkstand.app import create_app
 from checkstand.catalog import store as catalog
 from checkstand.catalog.importers.woocommerce import import_products
@@ -40,6 +41,7 @@ from checkstand.wiring import base_currency
 
 ADMIN = "admin"
 _KEYS_FILE = "demo-keys.json"
+_JWT_FILE = "demo-jwt-secret"
 _Handler: TypeAlias = Callable[[int, FrameType | None], object]
 T = TypeVar("T")
 
@@ -98,7 +100,7 @@ def _run(listener: socket.socket, data_dir: Path, ready_file: Path | None, stop:
     # The ready file comes second: that of a demo which runs on this folder is not ours to remove.
     with EmbeddedPostgres(data_dir) as postgres, _removed(ready_file):
         stop.check()
-        settings = demo_settings(postgres.url, base_url)
+        settings = demo_settings(postgres.url, base_url, _jwt_secret(data_dir / _JWT_FILE))
         set_up_logging(settings)
         shop = _completed(_prepare(settings, data_dir), stop)
 
@@ -299,6 +301,16 @@ async def _keys(database: Database, file: Path) -> DemoKeys:
     return made
 
 
+def _jwt_secret(file: Path) -> str:
+    """What tokens are signed with: kept, so that a restart signs nobody out."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if len(kept := file.read_text().strip()) >= SYMMETRIC["HS256"]:
+            return kept
+    made = secrets.token_hex(32)
+    _write_private_text(file, made)
+    return made
+
+
 def _kept(file: Path) -> DemoKeys | None:
     try:
         return DemoKeys(**json.loads(file.read_text()))
@@ -328,8 +340,12 @@ def _ready(shop: _DemoShop, base_url: str, database_url: str) -> dict[str, Any]:
 
 def _write_private(file: Path, content: dict[str, Any]) -> None:
     """Writes JSON that only the owner can read, all of it or nothing."""
+    _write_private_text(file, json.dumps(content, indent=1))
+
+
+def _write_private_text(file: Path, text: str) -> None:
     try:
-        _replace(file, json.dumps(content, indent=1))
+        _replace(file, text)
     except OSError as error:
         raise ConfigurationError(
             f"cannot write {file}: {error.strerror}; make room or make it writable"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from checkstand.settings import Settings, load
 
 
-def demo_settings(database_url: str, base_url: str) -> Settings:
-    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere."""
+def demo_settings(database_url: str, base_url: str, jwt_secret: str = "") -> Settings:
+    """A shop in California: dollars, with euros and yen; flat rate `flat_rate:1` everywhere. Its
+    mail goes to the console."""
     settings = load(
         server={"base_url": base_url},
         store={
@@ -52,6 +55,12 @@ def demo_settings(database_url: str, base_url: str) -> Settings:
                 },
             ]
         },
+        address_lookup={
+            "providers": ["places"],
+            "places_file": str(files("checkstand.ui.demo") / "places.csv"),
+        },
+        jwt={"secret": jwt_secret},
+        mail={"backend": "console"},
         gateways={
             "sandbox": {"enabled": True},
             "bacs": {"enabled": True},

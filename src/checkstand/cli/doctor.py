@@ -21,6 +21,7 @@ from checkstand.settings import Settings
 from checkstand.storage import migrate
 from checkstand.storage.database import Connection, Database, PoolOptions
 from checkstand.tax import store as tax
+from checkstand.wiring.accounts import signer_of
 from checkstand.wiring.gateways import gateways_of
 
 _OLDEST_POSTGRES = 140000
@@ -72,6 +73,8 @@ async def examine(settings: Settings, storefront: Path | None = None) -> AsyncIt
     for finding in _gateways(settings, storefront):
         yield finding
     yield _shipping(settings)
+    yield _tokens(settings)
+    yield _mail(settings)
     if not settings.database.url:
         yield Finding(
             "database: no address",
@@ -153,6 +156,24 @@ def _gateways(settings: Settings, storefront: Path | None) -> Iterator[Finding]:
             yield Finding(f"storefront: {each}", f"Change it in {storefront}.")
         if not wrong:
             yield Finding(f"storefront: {storefront} goes with these gateways")
+
+
+def _tokens(settings: Settings) -> Finding:
+    try:
+        signer = signer_of(settings, settings.server.base_url)
+    except ConfigurationError as error:
+        return Finding("tokens: no usable key", f"{error}.")
+    if signer is not None:
+        return Finding(f"tokens: {settings.jwt.algorithm}")
+    hint = "Sign-in gives no tokens: set jwt.secret, made with `openssl rand -hex 32`."
+    return Finding("tokens: none", hint, fatal=False)
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.mail.backend == "smtp":
+        return Finding(f"mail: {settings.mail.host}:{settings.mail.port}")
+    hint = "Lost passwords and new e-mail addresses need mail: set mail.backend to smtp."
+    return Finding(f"mail: {settings.mail.backend}", hint, fatal=False)
 
 
 def _shipping(settings: Settings) -> Finding:

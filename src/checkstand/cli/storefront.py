@@ -10,6 +10,7 @@ from checkstand.payments.gateway import Gateway
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _SECRET = re.compile(r"(sk|rk|whsec)_\w+|EAAA[\w-]+|sq0csp-[\w-]+")
+_SECRET_NAMES = ("SECRET", "TRANSACTION_KEY", "SIGNATURE", "PRIVATE", "ACCESS_TOKEN", "PASSWORD")
 _NAMES = {"authorizenet": ("AUTHORIZENET", "AUTHORIZE_NET", "AUTHNET"), "stripe": ("STRIPE",)}
 _ABOUT_KEYS = ("KEY", "CLIENT", "APP", "LOCATION", "LOGIN", "ENV", "MODE")
 
@@ -27,7 +28,7 @@ def variables(file: Path) -> dict[str, str]:
 def differences(given: Mapping[str, str], gateways: Mapping[str, Gateway]) -> Iterator[str]:
     """What is wrong with a storefront's variables, each with the fix; no secret is repeated."""
     for name, value in given.items():
-        if _SECRET.fullmatch(value):
+        if value and (_SECRET.fullmatch(value) or any(w in name.upper() for w in _SECRET_NAMES)):
             yield f"{name} is a secret: a storefront must never have it. Remove it, and renew it."
             continue
         for gateway_id, gateway in gateways.items():
@@ -35,7 +36,7 @@ def differences(given: Mapping[str, str], gateways: Mapping[str, Gateway]) -> It
                 right = ", ".join(
                     f"{key} {text}" for key, text in gateway.description.storefront.items() if text
                 )
-                yield f"{name} is {value[:12]}…; the shop's {gateway_id} goes with {right}."
+                yield f"{name} is another value; the shop's {gateway_id} goes with {right}."
 
 
 def _is_about(name: str, gateway_id: str) -> bool:

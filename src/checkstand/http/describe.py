@@ -24,6 +24,8 @@ _MEANING = {
     503: "The database cannot be reached; nothing was changed.",
 }
 READING = (400, 401, 403, 415, 500, 503)
+SIGNING = (400, 401, 403, 409, 413, 415, 500, 503)
+"""Changes of an account, which take no Idempotency-Key: a stored answer would hold secrets."""
 WRITING = (400, 401, 403, 409, 413, 415, 422, 500, 503)
 
 
@@ -128,6 +130,12 @@ _SCHEMES = {
         "description": "A consumer key and its secret, or an account's user name and password. "
         "Or send the pair as `consumer_key` and `consumer_secret` in the query.",
     },
+    "Token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "From `/v2/login`, as `extras.jwt_token`.",
+    },
     "ConsumerKeyQuery": {"type": "apiKey", "in": "query", "name": "consumer_key"},
     "ConsumerSecretQuery": {"type": "apiKey", "in": "query", "name": "consumer_secret"},
 }
@@ -135,8 +143,16 @@ _CHECKOUT_CREDENTIALS: list[dict[str, list[str]]] = [
     {"CartKey": [], "ConsumerKey": []},
     {"CartKey": [], "ConsumerKeyQuery": [], "ConsumerSecretQuery": []},
     {"ConsumerKey": []},
+    {"Token": []},
 ]
-_OTHER_CREDENTIALS: list[dict[str, list[str]]] = [{}, {"CartKey": []}, {"ConsumerKey": []}]
+_OTHER_CREDENTIALS: list[dict[str, list[str]]] = [
+    {},
+    {"CartKey": []},
+    {"ConsumerKey": []},
+    {"Token": []},
+]
+_ACCOUNT_CREDENTIALS: list[dict[str, list[str]]] = [{"ConsumerKey": []}, {"Token": []}]
+_NO_CREDENTIALS: list[dict[str, list[str]]] = [{}]
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -157,10 +173,31 @@ def _add_credentials(schema: dict[str, Any]) -> None:
     schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
-            checkout = path.startswith((_CHECKOUT, _V2_CHECKOUT))
-            operation["security"] = _CHECKOUT_CREDENTIALS if checkout else _OTHER_CREDENTIALS
-            if verb != "get" and not path.endswith("payment-context"):
+            operation["security"] = _credentials(path, verb)
+            if (
+                verb != "get"
+                and (
+                    path.startswith((_CHECKOUT, _V2_CHECKOUT, _CART))
+                    or path.endswith(("/pay", "/batch", "/batch/v1"))
+                )
+                and not path.endswith("payment-context")
+            ):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+
+
+def _credentials(path: str, verb: str) -> list[dict[str, list[str]]]:
+    if path.startswith((_CHECKOUT, _V2_CHECKOUT)) and not path.endswith("/config"):
+        return _CHECKOUT_CREDENTIALS
+    if path.endswith(("/register", "-password", "/refresh-token", "/verify-email")) and (
+        not path.endswith("/change-password")
+    ):
+        return _NO_CREDENTIALS
+    if path.endswith("/validate-token"):
+        return [{"Token": []}]
+    if "/my-account" in path:
+        for_guests = verb == "get" and "{order_id}" in path
+        return [{}, *_ACCOUNT_CREDENTIALS] if for_guests else _ACCOUNT_CREDENTIALS
+    return _OTHER_CREDENTIALS
 
 
 def _parameter(name: str, place: str, text: str, **schema: Any) -> dict[str, Any]:

@@ -68,6 +68,11 @@ def currency_format(currency: Currency, language: str) -> CurrencyFormat:
     )
 
 
+def display_day(moment: datetime, timezone: str, language: str) -> str:
+    """`December 15, 2024` in the store's time zone."""
+    return format_date(moment.astimezone(ZoneInfo(timezone)).date(), "long", locale=language)
+
+
 def display_date(moment: datetime | None, timezone: str, language: str) -> str | None:
     """`December 15, 2024, 2:20 pm` in the store's time zone (contract README 5.4)."""
     if moment is None:

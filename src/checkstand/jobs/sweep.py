@@ -1,9 +1,10 @@
-"""Deleting what is over: carts, idempotency keys, webhooks handled long ago."""
+"""Deleting what is over: carts, idempotency keys, sessions, mailed keys, old webhooks."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from checkstand.access import account_store, session_store
 from checkstand.cart import store as carts
 from checkstand.kit.clock import Clock
 from checkstand.payments.store import notices
@@ -17,7 +18,7 @@ _NOTICES_KEPT_FOR = timedelta(days=60)
 async def sweep(database: Database, clock: Clock) -> int:
     """Deletes what has expired, a batch a transaction; says how many rows went."""
     gone = 0
-    for delete in (carts.delete_expired, idempotency.delete_expired, _old_notices):
+    for delete in _SWEPT:
         batch = _BATCH
         while batch == _BATCH:
             async with database.transaction() as connection:
@@ -28,3 +29,12 @@ async def sweep(database: Database, clock: Clock) -> int:
 
 async def _old_notices(connection: Connection, now: datetime, limit: int) -> int:
     return await notices.delete_old(connection, now - _NOTICES_KEPT_FOR, limit)
+
+
+_SWEPT = (
+    carts.delete_expired,
+    idempotency.delete_expired,
+    session_store.delete_expired,
+    account_store.delete_expired_keys,
+    _old_notices,
+)

@@ -13,9 +13,9 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 
 from checkstand.checkout.back_office import BackOffice
@@ -23,7 +23,14 @@ from checkstand.checkout.charging import LEASE, Charging
 from checkstand.errors import CheckstandError, Refusal
 from checkstand.jobs.sweep import sweep
 from checkstand.kit.money import Currency, Money
-from checkstand.payments.model import Approved, Attempt, AttemptState, Declined, Funds
+from checkstand.payments.model import (
+    Approved,
+    Attempt,
+    AttemptState,
+    Declined,
+    Funds,
+    Refund,
+)
 from checkstand.payments.store import attempts, contexts, notices, refunds
 from checkstand.payments.store.contexts import Prepared
 from checkstand.payments.store.notices import StoredNotice
@@ -33,8 +40,8 @@ _log = logging.getLogger(__name__)
 _IDLE = 1.0
 """Seconds between two looks when there was nothing to do."""
 _BATCH = 20
-_MOST_AT_ONCE = 100
-"""Questions to providers that may be open in one process."""
+_MOST_AT_ONCE = 25
+"""Questions to one provider that may be open in one process: a dead one holds up no other."""
 _CONTEXTS_EVERY = 30.0
 _SWEEP_EVERY = 600.0
 _WORTH_A_CALL = 8
@@ -49,7 +56,7 @@ class Worker:
     """Set when a webhook came to this process."""
     _contexts_at: float = -_CONTEXTS_EVERY
     _swept_at: float = -_SWEEP_EVERY
-    _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    _asking: dict[asyncio.Task[None], str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Runs until cancelled; trouble is logged and tried again at the next turn. A provider that
@@ -77,8 +84,7 @@ class Worker:
 
     async def _begin_turn(self) -> int:
         done = await self._begin_notices()
-        if len(self._asking) < _MOST_AT_ONCE:
-            done += await self._begin_attempts() + await self._begin_refunds()
+        done += await self._begin_attempts() + await self._begin_refunds()
         now = time.monotonic()
         if now - self._contexts_at >= _CONTEXTS_EVERY:
             self._contexts_at = now
@@ -95,10 +101,18 @@ class Worker:
                 await self.arrived.wait()
         self.arrived.clear()
 
-    def _ask(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
+    def _ask(
+        self, what: str, name: str, do: Callable[[], Awaitable[object]], gateway: str = ""
+    ) -> None:
         task = asyncio.create_task(self._guarded(what, name, do))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._asking[task] = gateway
+        task.add_done_callback(lambda done: self._asking.pop(done, None))
+
+    def _busy(self) -> list[str]:
+        """Gateways that are asked as much as is good at once."""
+        return [
+            name for name, open_ in Counter(self._asking.values()).items() if open_ >= _MOST_AT_ONCE
+        ]
 
     async def _all_asked(self) -> None:
         while self._asking:
@@ -133,42 +147,43 @@ class Worker:
     async def _begin_notices(self) -> int:
         async with self.charging.database.transaction() as connection:
             found = await notices.open_ones(connection, _BATCH)
-            again = [await self._read(connection, stored) for stored in found]
-        for attempt in again:
-            if attempt is not None:
-                self._ask("look at", attempt.id, partial(self.charging.look, attempt))
+            for stored in found:
+                await self._read(connection, stored)
         return len(found)
 
     async def _begin_attempts(self) -> int:
         now = self.charging.clock.now()
         async with self.charging.database.transaction() as connection:
-            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH)
+            due = await attempts.claim_due(connection, now, now + LEASE, _BATCH, self._busy())
         for attempt in due:
             if attempt.looks == _WORTH_A_CALL:
                 _log.error("%s does not say what became of %s", attempt.gateway, attempt.id)
-            self._ask("finish", attempt.id, partial(self.charging.look, attempt))
+            look = partial(self.charging.look, attempt)
+            self._ask("finish", attempt.id, look, attempt.gateway)
         return len(due)
 
     async def _begin_refunds(self) -> int:
         now = self.charging.clock.now()
         until = now + self.back_office.refund_lease
         async with self.charging.database.transaction() as connection:
-            due = await refunds.claim_due(connection, now, until, _BATCH)
+            due = await refunds.claim_due(connection, now, until, _BATCH, self._busy())
         for refund in due:
-            self._ask("refund", refund.id, partial(self.back_office.carry_out, refund))
+            carry_out = partial(self.back_office.carry_out, refund)
+            self._ask("refund", refund.id, carry_out, refund.attempt.gateway)
         return len(due)
 
     async def _begin_contexts(self) -> int:
         now = self.charging.clock.now()
         async with self.charging.database.transaction() as connection:
-            over = await contexts.take_expired(connection, now, _BATCH)
+            until = now + self.back_office.refund_lease
+            over = await contexts.take_expired(connection, now, until, _BATCH)
         for prepared in over:
-            self._ask("end", prepared.id, partial(self._end, prepared))
+            self._ask("end", prepared.id, partial(self._end, prepared), prepared.gateway)
         return len(over)
 
-    async def _read(self, connection: Connection, stored: StoredNotice) -> Attempt | None:
-        """Records that a notice was read. Gives the attempt when it is over, but the provider
-        may have something new to say about its money."""
+    async def _read(self, connection: Connection, stored: StoredNotice) -> None:
+        """Records in one transaction that a notice was read and what is to be looked at: also an
+        attempt that is over, when the provider may have something new to say about its money."""
         now = self.charging.clock.now()
         notice = stored.notice
         attempt = await attempts.find(connection, notice.attempt_id) if notice.attempt_id else None
@@ -177,33 +192,47 @@ class Worker:
         if attempt is None:
             _log.warning("%s tells of a payment that pays for no order (yet)", stored.gateway)
             await notices.handled(connection, stored, "unclaimed", now)
-            return None
-        if attempt.state.live:
-            await attempts.look_soon(connection, attempt.id, now)
-            await notices.handled(connection, stored, "looked", now)
-            return None
-        await notices.handled(connection, stored, "settled before", now)
+            return
         final = attempt.state is AttemptState.APPROVED and attempt.funds is not Funds.AUTHORISED
-        return None if final else attempt
+        if final:
+            await notices.handled(connection, stored, "settled before", now)
+            return
+        await attempts.look_soon(connection, attempt.id, now)
+        await notices.handled(connection, stored, "looked", now)
 
     async def _end(self, prepared: Prepared) -> None:
+        """Calls off what a browser did not pay in time. What it did pay, and nobody ordered with,
+        goes back: the shopper has nothing for it."""
         attempt = _standing_for(prepared)
         match await self.charging.payments.void(attempt):
             case Approved() | Declined(gateway_error={"code": "not_found"}):
-                return
+                over = True
             case Declined():
-                _log.error(
-                    "%s was paid for a cart that was never ordered: %s. Refund it at the provider, "
-                    "or ask the shopper to order.",
-                    prepared.gateway,
-                    prepared.reference,
-                )
-            case _:  # it did not answer: again in a while
-                later = replace(
-                    prepared, expires_at=self.charging.clock.now() + timedelta(minutes=5)
-                )
-                async with self.charging.database.transaction() as connection:
-                    await contexts.insert(connection, later)
+                over = await self._given_back(prepared, attempt)
+            case _:  # it did not answer: again, when the claim has run out
+                over = False
+        if over:
+            async with self.charging.database.transaction() as connection:
+                await contexts.drop(connection, prepared.id)
+
+    async def _given_back(self, prepared: Prepared, attempt: Attempt) -> bool:
+        _log.warning(
+            "%s was paid for a cart that nobody ordered: %s goes back",
+            prepared.gateway,
+            prepared.reference,
+        )
+        refund = Refund(
+            id=f"rf_{prepared.id}",
+            attempt=replace(attempt, funds=Funds.CAPTURED, captured=prepared.minor),
+            amount=attempt.amount,
+            created_at=prepared.expires_at,
+            reason="Nobody ordered with it.",
+            repeated=True,
+        )
+        outcome = await self.charging.payments.refund(refund)
+        if isinstance(outcome, Declined):
+            _log.error("%s cannot be given back yet: %s", prepared.reference, prepared.gateway)
+        return isinstance(outcome, Approved)
 
     async def _guarded(self, what: str, name: str, do: Callable[[], Awaitable[object]]) -> None:
         """The others must not wait for one that cannot be done."""

@@ -115,6 +115,14 @@ class Money:
         digits = str(abs(self.minor)).rjust(exponent + 1, "0")
         return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
 
+    def in_iso(self) -> Money:
+        """The same amount in the minor units of ISO 4217, as providers count: a store may keep its
+        prices with fewer decimals."""
+        iso = Currency.of(self.currency.code)
+        if iso.exponent == self.currency.exponent:
+            return self
+        return Money(self.minor * 10 ** (iso.exponent - self.currency.exponent), iso)
+
     def major(self) -> Decimal:
         return Decimal(self.minor).scaleb(-self.currency.exponent, context=_WIDE)
 

@@ -80,6 +80,8 @@ class Attempt:
     """How often the worker has asked the provider about it."""
     next_look_at: datetime | None = None
     """When the worker asks next; None when nobody needs to."""
+    decline: Declined | None = field(default=None, repr=False)
+    """Why it was declined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,12 @@ class SavedMethod:
 
 @dataclass(frozen=True, slots=True)
 class Approved:
+    """`captured`: what was taken, when that is not the whole of the attempt (a partial capture)."""
+
     funds: Funds
     reference: str = ""
     saved: SavedMethod | None = None
+    captured: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

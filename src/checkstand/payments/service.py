@@ -10,14 +10,36 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from checkstand.errors import PaymentMethodOff, PaymentMethodUnknown, ProviderSilent, Refusal
+import orjson
+
+from checkstand.errors import (
+    PaymentDataUnreadable,
+    PaymentMethodOff,
+    PaymentMethodUnknown,
+    ProviderSilent,
+    Refusal,
+)
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, Gateway
-from checkstand.payments.model import Attempt, Outcome, Refund, Unknown
+from checkstand.payments.model import (
+    Approved,
+    Attempt,
+    Declined,
+    Funds,
+    NeedsAction,
+    Outcome,
+    Refund,
+    Unknown,
+)
 
 _log = logging.getLogger(__name__)
 Measure = Callable[[str, str, str, float], None]
 """Takes note of a call: gateway, what was asked, the kind of outcome, seconds."""
+_LONGEST_NAME = 1000
+TAKEN = frozenset(Funds) - {Funds.RETURNED}
+RESERVED = frozenset({Funds.CAPTURED})
+RETURNED = frozenset({Funds.RETURNED})
+"""Where the money may be by the answer to a charge, to a capture, to a void or refund."""
 
 
 def _unmeasured(gateway: str, call: str, outcome: str, seconds: float) -> None:
@@ -36,6 +58,8 @@ class Payments:
     """
 
     gateways: Mapping[str, Gateway]
+    retired: Mapping[str, Gateway] = field(default_factory=dict)
+    """Not offered any more, and still there for orders that were placed with them."""
     switched_off: frozenset[str] = frozenset()
     """Ids of methods that this version has and this shop does not use."""
     measure: Measure = _unmeasured
@@ -76,9 +100,21 @@ class Payments:
                 return await gateway.context(due)
         except Refusal:
             raise
-        except Exception:
-            _log.exception("no payment context from %s", gateway_id)
+        except Exception as error:
+            _log.error("no payment context from %s: %s", gateway_id, _told(error))
             raise ProviderSilent(retry_after=5) from None
+
+    def browser_payment(self, gateway_id: str, payment: Mapping[str, Any]) -> str:
+        """What the provider calls the payment that a browser began; "" for none.
+        PaymentDataUnreadable when the gateway cannot tell."""
+        try:
+            reference = self.gateways[gateway_id].browser_payment(payment)
+        except Exception as error:
+            _log.error("%s cannot read payment data: %s", gateway_id, _told(error))
+            raise PaymentDataUnreadable from None
+        if reference and not _is_name(reference):
+            raise PaymentDataUnreadable
+        return reference or ""
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
         gateway = self.gateways.get(attempt.gateway)
@@ -95,46 +131,107 @@ class Payments:
         return await self._asked("look up", attempt, gateway.lookup(attempt))
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
-        gateway = self.gateway(attempt.gateway)
-        return await self._asked("capture", attempt, gateway.capture(attempt, amount))
+        """PaymentMethodUnknown when nobody knows its gateway any more."""
+        gateway = self._known(attempt.gateway)
+        return await self._asked("capture", attempt, gateway.capture(attempt, amount), RESERVED)
 
     async def void(self, attempt: Attempt) -> Outcome:
-        gateway = self.gateway(attempt.gateway)
-        return await self._asked("void", attempt, gateway.void(attempt))
-
-    async def refund(self, refund: Refund) -> Outcome:
-        gateway = self.gateways.get(refund.attempt.gateway)
+        """Unknown also when the gateway has been taken out of the settings meanwhile."""
+        gateway = self.gateways.get(attempt.gateway) or self.retired.get(attempt.gateway)
         if gateway is None:
             return Unknown("the gateway is not in the settings")
-        return await self._asked("refund", refund.attempt, gateway.refund(refund))
+        return await self._asked("void", attempt, gateway.void(attempt), RETURNED)
+
+    async def refund(self, refund: Refund) -> Outcome:
+        name = refund.attempt.gateway
+        gateway = self.gateways.get(name) or self.retired.get(name)
+        if gateway is None:
+            return Unknown("the gateway is not in the settings")
+        return await self._asked("refund", refund.attempt, gateway.refund(refund), RETURNED)
+
+    def _known(self, gateway_id: str) -> Gateway:
+        return self.retired.get(gateway_id) or self.gateway(gateway_id)
 
     @property
     def longest(self) -> float:
         """Seconds after which any gateway has surely answered, or will not."""
-        return max(gateway.timeout for gateway in self.gateways.values())
+        known = (*self.gateways.values(), *self.retired.values())
+        return max(gateway.timeout for gateway in known)
 
     async def close(self) -> None:
         for gateway in self.gateways.values():
             await gateway.close()
 
-    async def _asked(self, what: str, attempt: Attempt, answer: Awaitable[Outcome]) -> Outcome:
+    async def _asked(
+        self,
+        what: str,
+        attempt: Attempt,
+        answer: Awaitable[Outcome],
+        expected: frozenset[Funds] = TAKEN,
+    ) -> Outcome:
         begun = perf_counter()
-        outcome = await self._told(what, attempt, answer)
+        outcome = await self._told(what, attempt, answer, expected)
         kind = type(outcome).__name__.lower()
         self.measure(attempt.gateway or "none", what, kind, perf_counter() - begun)
         return outcome
 
-    async def _told(self, what: str, attempt: Attempt, answer: Awaitable[Outcome]) -> Outcome:
-        gateway = self.gateways[attempt.gateway]
+    async def _told(
+        self, what: str, attempt: Attempt, answer: Awaitable[Outcome], expected: frozenset[Funds]
+    ) -> Outcome:
+        gateway = self.gateways.get(attempt.gateway) or self.retired[attempt.gateway]
         try:
             async with asyncio.timeout(gateway.timeout):
                 outcome = await answer
         except Exception as error:
             # Without the error's text: a provider may have put a name or a number into it.
-            name = type(error).__name__
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("to %s %s by %s: %s\n%s", what, attempt.id, attempt.gateway, name, where)
-            return Unknown(name)
+            _log.error("to %s %s by %s: %s", what, attempt.id, attempt.gateway, _told(error))
+            return Unknown(type(error).__name__)
+        if not _makes_sense(outcome, expected):
+            _log.error("to %s %s: %s answered nonsense", what, attempt.id, attempt.gateway)
+            return Unknown("the gateway answered nonsense")
         if isinstance(outcome, Unknown):
             _log.warning("to %s %s: no answer, %s", what, attempt.id, outcome.reason)
         return outcome
+
+
+def _told(error: Exception) -> str:
+    """The kind of an error and where it was, never its text."""
+    return f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def _makes_sense(outcome: Any, expected: frozenset[Funds]) -> bool:
+    """Whether a gateway, which may be anybody's, has answered as the protocol says."""
+    match outcome:
+        case Approved(funds=funds, reference=reference):
+            return _is_funds(funds) and funds in expected and _is_name(reference)
+        case Declined(message=message, gateway_error=about):
+            return _is_text(message) and _is_json(about)
+        case NeedsAction(reference=reference, redirect_url=url, action_data=about):
+            return _is_name(reference) and _is_text(url) and _is_json(about)
+        case Unknown(reason=reason, reference=reference):
+            return _is_text(reason) and _is_name(reference)
+        case _:
+            return False
+
+
+def _is_funds(funds: Any) -> bool:
+    return isinstance(funds, Funds)
+
+
+def _is_text(text: Any) -> bool:
+    return isinstance(text, str) and "\0" not in text
+
+
+def _is_name(reference: Any) -> bool:
+    """Printable ASCII of a length that an index takes; "" too."""
+    if not isinstance(reference, str) or len(reference) > _LONGEST_NAME:
+        return False
+    return reference.isascii() and (reference.isprintable() or not reference)
+
+
+def _is_json(about: Any) -> bool:
+    try:
+        orjson.dumps(about, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        return False
+    return isinstance(about, Mapping)

@@ -24,14 +24,17 @@ from pydantic_settings import (
 )
 
 from checkstand.errors import ConfigurationError
+from checkstand.settings.accounts import AccountSettings, JwtSettings, MailSettings
 from checkstand.settings.gateways import GatewaySettings, PaymentSettings
 from checkstand.settings.sections import (
+    AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
     DatabaseSettings,
     LogSettings,
     MethodSettings,
     RateLimitSettings,
+    ReviewSettings,
     Section,
     ServerSettings,
     ShippingSettings,
@@ -63,6 +66,11 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    reviews: ReviewSettings = ReviewSettings()
+    address_lookup: AddressLookupSettings = AddressLookupSettings()
+    accounts: AccountSettings = AccountSettings()
+    jwt: JwtSettings = JwtSettings()
+    mail: MailSettings = MailSettings()
     gateways: GatewaySettings = GatewaySettings()
     rate_limits: RateLimitSettings = RateLimitSettings()
     payments: PaymentSettings = PaymentSettings()
@@ -159,7 +167,9 @@ def _explain(error: ValidationError, source: str) -> str:
 
 def _shown(key: str, value: Any) -> str:
     """The value for a message; never one that may hold a password."""
-    secret = any(word in key for word in ("url", "secret", "key", "token", "gateways.more"))
+    secret = any(
+        word in key for word in ("url", "secret", "key", "token", "password", "gateways.more")
+    )
     if secret or isinstance(value, (dict, list, BaseModel)):
         return "…"
     text = repr(value)

@@ -209,6 +209,11 @@ class StoreSettings(Section):
     sell_to: tuple[CountryCode, ...] = Field(
         (), description="Countries that may order; empty: all."
     )
+    product_url: str = Field(
+        "{base_url}/product/{slug}/",
+        description="Where a storefront shows a product; {base_url}, {id} and {slug} are filled "
+        "in.",
+    )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
         description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} "
@@ -228,6 +233,10 @@ class StoreSettings(Section):
                     f"{code} has {Currency.of(code).exponent} decimals (ISO 4217), {decimals} "
                     "cannot be charged; lower the decimals"
                 )
+        try:
+            self.product_url.format(base_url="", id=1, slug="")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError("product_url may only use {base_url}, {id} and {slug}") from None
         try:
             self.order_received_url.format(base_url="", order_id=1, order_key="")
         except (KeyError, ValueError, IndexError):
@@ -322,6 +331,33 @@ class CheckoutSettings(Section):
     )
 
 
+class ReviewSettings(Section):
+    enabled: bool = Field(True, description="Whether products can be reviewed at all.")
+    moderated: bool = Field(
+        True, description="Whether a new review waits for approval: `checkstand reviews`."
+    )
+    buyers_only: bool = Field(
+        False, description="Whether only who has bought a product can review it."
+    )
+
+
+class AddressLookupSettings(Section):
+    providers: tuple[str, ...] = Field(
+        (),
+        description="Address providers in the order in which they are tried: `places`, `google`, "
+        "or the name of an entry point.",
+    )
+    places_file: str = Field("", description="`places`: a CSV file of addresses.")
+    google_key: Reference = Field("", description="`google`: the API key, by reference.")
+    google_url: str = Field(
+        "", description="`google`: another server that speaks the same; empty: Google's."
+    )
+    options: dict[str, dict[str, str]] = Field(
+        {}, description="What further providers are given, by their name."
+    )
+    timeout: float = Field(5, gt=0, le=60, description="Seconds that a provider gets to answer.")
+
+
 class CartSettings(Section):
     guest_hours: int = Field(
         48, ge=1, le=720, description="Hours until an untouched guest cart expires."
@@ -330,6 +366,9 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+    merge: Literal["sum", "max", "guest", "customer"] = Field(
+        "sum", description="What becomes of a guest's cart when its shopper signs in."
+    )
 
 
 class RateLimitSettings(Section):

@@ -119,6 +119,20 @@ async def wants(connection: Connection, sold: Mapping[int, int]) -> list[Want]:
     return [Want(row["stock_id"], row["quantity"], row["may_exceed"]) for row in rows]
 
 
+async def sold_out(connection: Connection, sold_ids: Collection[int]) -> list[int]:
+    """Those of the products and variations that keep no count and are marked as sold out, or are
+    not sold any more."""
+    rows = await connection.fetch(
+        "SELECT sold.id FROM unnest($1::bigint[]) AS sold (id)"
+        " LEFT JOIN products p ON p.id = sold.id LEFT JOIN products up ON up.id = p.parent_id"
+        " WHERE p.id IS NULL OR NOT p.published OR NOT coalesce(up.published, true)"
+        " OR (NOT p.manages_stock AND NOT coalesce(up.manages_stock, false)"
+        " AND p.stock_status = 'outofstock')",
+        list(sold_ids),
+    )
+    return [row["id"] for row in rows]
+
+
 async def extend(connection: Connection, order_id: int, until: datetime) -> None:
     """Keeps the order's holds until then, if they would end before."""
     await connection.execute(

@@ -1,8 +1,10 @@
-"""Pages that people see. So far one: the confirmation of an order, where `redirect_url` leads."""
+"""Pages that people see: the confirmation of an order, where `redirect_url` leads, and the form for
+a new password, where the link of a lost one leads."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,7 +26,7 @@ TEMPLATES = Environment(
 HEADERS = {
     "Cache-Control": "no-store, private",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "img-src https: http:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src https: http:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -57,6 +59,40 @@ async def order_received(
         billing=addresses.formatted_destination(order.billing),
         shipping=addresses.formatted_destination(order.shipping),
     )
+
+
+@router.get("/my-account/reset-password/")
+async def new_password(
+    request: Request, key: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """The form for a new password. Opening it uses nothing up: mail programs look at links."""
+    return _password_form(request, 200, key=key)
+
+
+@router.post("/my-account/reset-password/")
+async def set_new_password(request: Request) -> Response:
+    """What the form sends."""
+    try:
+        sent = parse_qs((await request.body()).decode(), max_num_fields=10)
+    except ValueError:
+        sent = {}
+    key, first, again = (sent.get(name, [""])[0] for name in ("key", "password", "again"))
+    if len(key) > 200 or "\0" in key:
+        key = ""
+    if first != again:
+        return _password_form(request, 400, key=key, said="The two passwords are not the same.")
+    try:
+        await shop_of(request).registration.reset_password(key, first)
+    except Refusal as refusal:
+        return _password_form(request, refusal.status, key=key, said=refusal.message)
+    return _password_form(request, 200, done=True)
+
+
+def _password_form(
+    request: Request, status: int, *, key: str = "", said: str = "", done: bool = False
+) -> Response:
+    profile = shop_of(request).profile
+    return _page("new_password.html", status, profile=profile, key=key, said=said, done=done)
 
 
 def _page(template: str, status: int, **values: object) -> Response:

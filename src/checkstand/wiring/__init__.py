@@ -9,23 +9,38 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from checkstand.access.credentials import Credentials
+from checkstand.access.sessions import Sessions
+from checkstand.accounts.my_account import MyAccount
+from checkstand.accounts.registration import Registration
+from checkstand.cart.carriage import Carriage
+from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
+from checkstand.catalog import upkeep
+from checkstand.catalog.reviews import Reviews
 from checkstand.catalog.service import Catalogue
+from checkstand.catalog.showcase import Showcase
 from checkstand.checkout.back_office import BackOffice
 from checkstand.checkout.charging import Charging
 from checkstand.checkout.pay import PayForOrder
 from checkstand.checkout.process import Process
 from checkstand.checkout.service import Checkout
 from checkstand.customers import addresses
+from checkstand.customers.addresses import Address
+from checkstand.customers.lookup.provider import AddressProvider
+from checkstand.customers.lookup.providers import open_providers
+from checkstand.customers.lookup.service import AddressLookup
 from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
+from checkstand.mail.post import Carrier, Post
 from checkstand.meters import Meters
+from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.service import Payments
@@ -36,7 +51,8 @@ from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
-from checkstand.wiring.gateways import gateways_of, switched_off
+from checkstand.wiring.accounts import People, carrier_of, people_of
+from checkstand.wiring.gateways import gateways_of, retired, switched_off
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +67,15 @@ class StoreProfile:
     base_url: str
     order_received_url: str
     dialect: str
+    description: str = ""
+    product_url: str = "{base_url}/product/{slug}/"
+    address: Address = Address()
+    """Where the store is, as it writes that itself."""
+
+    def product_page(self, product_id: int, slug: str) -> str:
+        """Where a storefront shows a product."""
+        named = quote(slug or str(product_id), safe="")
+        return self.product_url.format(base_url=self.base_url, id=product_id, slug=named)
 
     def order_received(self, order_id: int, order_key: str) -> str:
         """Where a shopper reads the confirmation of an order."""
@@ -68,10 +93,21 @@ class Shop:
     database: Database
     credentials: Credentials
     catalogue: Catalogue
+    showcase: Showcase
+    reviews: Reviews
+    carriage: Carriage
+    addresses: AddressLookup
     carts: CartService
     checkout: Checkout
     orders: Orders
     payments: Payments
+    sessions: Sessions
+    registration: Registration
+    my_account: MyAccount
+    history: History
+    post: Post
+    forget_people: Callable[[], None]
+    """Drops who this process knows: a key or an account has changed."""
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
@@ -85,15 +121,17 @@ async def open_shop(
     clock: Clock | None = None,
     gateways: Mapping[str, Gateway] | None = None,
     on_query: Callable[[str], None] | None = None,
+    carrier: Carrier | None = None,
     reread: Callable[[], Settings] | None = None,
     on_reload: Callable[[Shop], None] | None = None,
     work: bool | None = None,
 ) -> AsyncIterator[Shop]:
     """Connects, checks the schema and builds; closes everything at the end of the block.
 
-    `clock` and `gateways` (added to those of the settings) come in here for tests. `reread` gives
-    the settings anew when a reload is announced, `on_reload` gets the shop built of them. `work`:
-    whether the worker runs in this process; None as the settings say.
+    `clock`, `gateways` (added to those of the settings) and the mail's `carrier` (instead of the
+    settings') come in here for tests. `reread` gives the settings anew when a reload
+    is announced, `on_reload` gets the shop built of them. `work`: whether the worker runs in this
+    process; None as the settings say.
     """
     url = settings.database.url
     if not url:
@@ -105,23 +143,22 @@ async def open_shop(
     database = await Database.open(url, pool_options(settings), on_query)
     addresses.warm_up()
     try:
-        shop = build(settings, database, clock or SystemClock(), gateways or {})
-        reload = _Reload(shop, gateways or {}, reread, on_reload)
+        post = Post(carrier or carrier_of(settings))
+        shop = build(settings, database, clock or SystemClock(), gateways or {}, post=post)
+        await shop.credentials.passwords.warm_up()
+        reload = _Reload(shop, gateways or {}, reread, on_reload, work)
         forget = {"catalog": reload.forget_catalogue, "keys": reload.forget_keys}
-        background = [
-            asyncio.create_task(
-                changes.listen(settings.database.direct_url, forget, {"settings": reload})
-            )
-        ]
-        if settings.worker.in_process if work is None else work:
-            background.append(asyncio.create_task(shop.worker.run()))
+        listening = asyncio.create_task(
+            changes.listen(settings.database.direct_url, forget, {"settings": reload})
+        )
+        reload.set_to_work(settings)
         try:
             yield shop
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            await reload.shop.payments.close()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await reload.stop()
+            await post.close()
     finally:
         await database.close()
 
@@ -136,15 +173,38 @@ class _Reload:
         gateways: Mapping[str, Gateway],
         reread: Callable[[], Settings] | None,
         on_reload: Callable[[Shop], None] | None,
+        work: bool | None,
     ) -> None:
         self.shop = shop
+        self._work = work
+        self._working: asyncio.Task[None] | None = None
         self._gateways, self._reread, self._on_reload = gateways, reread, on_reload
+
+    def set_to_work(self, settings: Settings) -> None:
+        """The worker runs in this process, or does not, as the settings say."""
+        wanted = settings.worker.in_process if self._work is None else self._work
+        if wanted and self._working is None:
+            self._working = asyncio.create_task(self._at_work())
+        elif not wanted and self._working is not None:
+            self._working.cancel()
+            self._working = None
+
+    async def _at_work(self) -> None:
+        shop = self.shop
+        await asyncio.gather(shop.worker.run(), upkeep.run(shop.database, shop.carts.clock))
+
+    async def stop(self) -> None:
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+        await self.shop.payments.close()
+        await self.shop.addresses.close()
 
     def forget_catalogue(self) -> None:
         self.shop.catalogue.forget()
 
     def forget_keys(self) -> None:
-        self.shop.credentials.forget()
+        self.shop.forget_people()
 
     def __call__(self) -> None:
         if self._reread is None or self._on_reload is None:
@@ -160,6 +220,8 @@ class _Reload:
         old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
         self.shop = replace(new, worker=old.worker)
         self._on_reload(self.shop)
+        self.set_to_work(settings)
+        logging.getLogger().setLevel(settings.log.level.upper())
         _log.warning("the settings were read again")
 
 
@@ -192,13 +254,21 @@ def build(
     clock: Clock,
     more_gateways: Mapping[str, Gateway],
     before: Shop | None = None,
+    *,
+    post: Post | None = None,
 ) -> Shop:
-    """The parts of a shop, put together. `before`: the shop that it takes the place of."""
+    """The parts of a shop, put together. `before`: the shop that it takes the place of, whose post
+    it keeps; `post`: instead of the settings'."""
+    post = post or (before.post if before else Post(carrier_of(settings)))
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
-    gateways = {**gateways_of(settings, house, database), **more_gateways}
     meters = before.meters if before else Meters()
-    payments = Payments(gateways, switched_off(settings), meters.asked)
+    payments = Payments(
+        {**gateways_of(settings, house, database), **more_gateways},
+        retired=retired(),
+        switched_off=switched_off(settings),
+        measure=meters.asked,
+    )
     charging = Charging(
         database=database,
         payments=payments,
@@ -207,6 +277,15 @@ def build(
         action_for=timedelta(minutes=settings.payments.action_minutes),
     )
     carts = _carts(settings, database, clock, rules, charging, before)
+    people = people_of(
+        settings,
+        profile.base_url,
+        database,
+        clock,
+        rules.sell_to,
+        post,
+        before.credentials if before else Credentials(database),
+    )
     back_office = BackOffice(charging)
     webhooks = Inbound(database, payments, clock)
     if before is not None:
@@ -215,16 +294,26 @@ def build(
         profile=profile,
         rules=rules,
         database=database,
-        credentials=before.credentials if before else Credentials(database),
+        credentials=people.credentials,
         catalogue=carts.catalogue,
+        showcase=Showcase(database, carts.catalogue, clock),
+        reviews=_reviews(settings, carts),
+        carriage=Carriage(carts, _home(settings)),
+        addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
         carts=carts,
-        checkout=_checkout(settings, carts, charging, profile),
+        checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, webhooks.arrived),
         meters=meters,
+        sessions=people.sessions,
+        registration=people.registration,
+        my_account=people.my_account,
+        history=people.history,
+        post=post,
+        forget_people=people.forget,
     )
 
 
@@ -248,13 +337,18 @@ def _carts(
             customer_life=timedelta(hours=settings.cart.customer_hours),
             max_lines=settings.cart.max_items,
             turn_timeout=settings.checkout.wait_seconds,
+            merge=MergePolicy(settings.cart.merge),
         ),
         call_off=charging.call_off_cart,
     )
 
 
 def _checkout(
-    settings: Settings, carts: CartService, charging: Charging, profile: StoreProfile
+    settings: Settings,
+    carts: CartService,
+    charging: Charging,
+    profile: StoreProfile,
+    people: People,
 ) -> Checkout:
     chosen = settings.checkout
     return Checkout(
@@ -279,6 +373,7 @@ def _checkout(
         keys_required=chosen.access == "keys",
         guest_checkout=chosen.guest_checkout,
         strict_phone=chosen.strict_phone,
+        enrolling=people.enrolling,
     )
 
 
@@ -291,7 +386,34 @@ def _profile(settings: Settings) -> StoreProfile:
         base_url=server.base_url.rstrip("/") or f"http://{server.host}:{server.port}",
         order_received_url=store.order_received_url,
         dialect=settings.checkout.dialect,
+        description=store.description,
+        product_url=store.product_url,
+        address=_home(settings),
     )
+
+
+def _home(settings: Settings) -> Address:
+    """Where the store is, as it writes that itself."""
+    return Address(**settings.store.address.model_dump())
+
+
+def _reviews(settings: Settings, carts: CartService) -> Reviews:
+    chosen = settings.reviews
+    return Reviews(
+        database=carts.database,
+        catalogue=carts.catalogue,
+        clock=carts.clock,
+        enabled=chosen.enabled,
+        moderated=chosen.moderated,
+        buyers_only=chosen.buyers_only,
+    )
+
+
+def _address_providers(settings: Settings) -> tuple[AddressProvider, ...]:
+    chosen = settings.address_lookup
+    google = {"key": chosen.google_key, "url": chosen.google_url, "timeout": str(chosen.timeout)}
+    own = {"places": {"file": chosen.places_file}, "google": google}
+    return open_providers(chosen.providers, {**chosen.options, **own})
 
 
 def base_currency(store: StoreSettings) -> Currency:

@@ -60,6 +60,15 @@ def switched_off(settings: Settings) -> frozenset[str]:
     )
 
 
+def retired() -> dict[str, Gateway]:
+    """Offline methods that orders may have been placed with, whether they are offered or not."""
+    return {
+        "bacs": offline.bank_transfer("", ""),
+        "cheque": offline.cheque("", ""),
+        "cod": offline.cash_on_delivery("", "", ()),
+    }
+
+
 def _takes_real_money(gateway: Gateway) -> bool:
     return not gateway.description.offline and not gateway.description.test_mode
 
@@ -125,7 +134,15 @@ def _third_party(settings: Settings, house: House) -> dict[str, Gateway]:
                 f"gateways.more.{name}: no installed package has this gateway (entry points in "
                 f"{ENTRY_POINTS}: {names}); install it, or remove the section"
             )
-        factory: GatewayFactory = point.load()
-        gateway = factory(options, house)
+        try:
+            factory: GatewayFactory = point.load()
+            gateway = factory(options, house)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"gateways.more.{name}: {error}") from None
+        except Exception as error:  # it may be anybody's
+            raise ConfigurationError(
+                f"gateways.more.{name}: its package cannot make it ({type(error).__name__}); check "
+                "its settings there, and its version"
+            ) from error
         gateways[gateway.description.id] = gateway
     return gateways

@@ -48,6 +48,7 @@ PLAIN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
         lambda text: cells.one_of(text, cells.TRUTHS, True),
     ),
     "purchase note": ("purchase_note", str),
+    "gtin, upc, ean, or isbn": ("global_unique_id", lambda text: text.strip()[:100]),
     "external url": ("external_url", cells.web_address),
     "button text": ("button_text", str),
     "position": ("position", lambda text: cells.whole(text, -cells.LARGEST_INTEGER) or 0),

@@ -76,6 +76,7 @@ class _Reading:
             stock=self._stock(values, kind),
             categories=self._optional("categories", cells.category_paths),
             tags=self._optional("tags", cells.names),
+            brands=self._optional("brands", cells.names),
             attributes=tuple(self._attributes(kind)) if self._columns.attributes else None,
             problems=self._problems,
             warnings=self._warnings,

@@ -25,7 +25,7 @@ class ProductRow:
     """`values` are cells by column of the products table; `links` are references by column.
 
     Only columns that the file has are there: what a file does not mention stays as it is.
-    None for `categories`, `tags` and `attributes` means that the file has no such column.
+    None for `categories`, `tags`, `brands` and `attributes` means that the file has no such column.
     `stock` is the quantity of a product that manages its stock, else None.
     """
 
@@ -40,6 +40,7 @@ class ProductRow:
     stock: int | None
     categories: tuple[tuple[str, ...], ...] | None
     tags: tuple[str, ...] | None
+    brands: tuple[str, ...] | None
     attributes: tuple[RowAttribute, ...] | None
     problems: list[BadRow]
     warnings: list[RowWarning]

@@ -27,6 +27,7 @@ class Writer:
         self._updates_sku = updates_sku
         self._categories: dict[taxonomies.Path, int] = {}
         self._tags: dict[str, int] = {}
+        self._brands: dict[str, int] = {}
         self._options = Options(plan, tally)
 
     async def write(self, connection: Connection, items: Sequence[Item]) -> None:
@@ -92,10 +93,10 @@ class Writer:
                 self._tally.warn(RowWarning(row.line, _HEADERS[column], reason))
         return list(dict.fromkeys(ids))
 
-    # --- categories and tags ------------------------------------------------------------------
+    # --- categories, tags and brands ----------------------------------------------------------
 
     async def _file(self, connection: Connection, items: Sequence[Item]) -> set[int]:
-        """Put the products into their categories and tag them; the ids for which that is new."""
+        """Put the products into categories, tag and brand them; the ids for which that is new."""
         changed: set[int] = set()
         paths = {
             item.id: item.row.categories
@@ -109,18 +110,27 @@ class Writer:
                 connection,
                 {id: {self._categories[path] for path in each} for id, each in paths.items()},
             )
-        tags = {
-            item.id: item.row.tags
-            for item in items
-            if item.row.tags is not None and not item.parent_id
-        }
+        tags, brands = _named(items, "tags"), _named(items, "brands")
         if tags:
             names = {name for each in tags.values() for name in each} - set(self._tags)
             self._tags |= await taxonomies.ensure_tags(connection, names)
             changed |= await writing.put_tags(
                 connection, {id: {self._tags[name] for name in each} for id, each in tags.items()}
             )
+        if brands:
+            names = {name for each in brands.values() for name in each} - set(self._brands)
+            self._brands |= await taxonomies.ensure_brands(connection, names)
+            changed |= await writing.put_brands(
+                connection,
+                {id: {self._brands[name] for name in each} for id, each in brands.items()},
+            )
         return changed
+
+
+def _named(items: Sequence[Item], kind: str) -> dict[int, tuple[str, ...]]:
+    """The tags or brands of each product; a file without such a column says nothing of them."""
+    said = {item.id: getattr(item.row, kind) for item in items if not item.parent_id}
+    return {id: names for id, names in said.items() if names is not None}
 
 
 async def _new_slugs(connection: Connection, items: Sequence[Item]) -> dict[int, str]:

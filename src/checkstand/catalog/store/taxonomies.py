@@ -1,4 +1,4 @@
-"""Categories, tags and the terms of shared attributes: found by name, or made."""
+"""Categories, tags, brands and the terms of shared attributes: found by name, or made."""
 
 from __future__ import annotations
 
@@ -60,18 +60,31 @@ async def _ensure_level(
 
 async def ensure_tags(connection: Connection, names: Collection[str]) -> dict[str, int]:
     """The ids of the tags with these names; those that do not exist are made."""
+    return await _ensure_named(connection, "tags", names)
+
+
+async def ensure_brands(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """The ids of the brands with these names; those that do not exist are made."""
+    return await _ensure_named(connection, "brands", names)
+
+
+async def _ensure_named(
+    connection: Connection, table: str, names: Collection[str]
+) -> dict[str, int]:
     rows = await connection.fetch(
-        "SELECT id, name FROM tags WHERE name = ANY($1::text[])", list(names)
+        f"SELECT id, name FROM {table} WHERE name = ANY($1::text[])", list(names)
     )
     known = {row["name"]: row["id"] for row in rows}
     lacking = sorted(set(names) - set(known))
+    if not lacking:
+        return known
     made = await connection.fetch(
-        """
-        INSERT INTO tags (name, slug) SELECT * FROM unnest($1::text[], $2::text[])
+        f"""
+        INSERT INTO {table} (name, slug) SELECT * FROM unnest($1::text[], $2::text[])
         RETURNING id, name
         """,
         lacking,
-        await _free_slugs(connection, "tags", lacking),
+        await _free_slugs(connection, table, lacking),
     )
     return known | {row["name"]: row["id"] for row in made}
 

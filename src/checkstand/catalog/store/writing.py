@@ -22,7 +22,8 @@ _IMPORT_LOCK = 0x696D706F7274  # "import": importers write one after the other
 _COLUMNS = {
     "bigint": "id parent_id regular_price sale_price",
     "text": "type sku slug name visibility description short_description tax_status tax_class "
-    "shipping_class stock_status backorders external_url button_text purchase_note",
+    "shipping_class stock_status backorders external_url button_text purchase_note "
+    "global_unique_id",
     "boolean": "published featured manages_stock sold_individually virtual downloadable "
     "reviews_allowed",
     "integer": "low_stock min_quantity max_quantity step_quantity position",
@@ -139,6 +140,11 @@ async def put_in_categories(
 async def put_tags(connection: Connection, tags: Mapping[int, Collection[int]]) -> set[int]:
     """Make these the tags of each product; the ids of products for which that is new."""
     return await _replace_links(connection, "product_tags", "tag_id", tags)
+
+
+async def put_brands(connection: Connection, brands: Mapping[int, Collection[int]]) -> set[int]:
+    """Make these the brands of each product; the ids of products for which that is new."""
+    return await _replace_links(connection, "product_brands", "brand_id", brands)
 
 
 async def _replace_links(

@@ -112,7 +112,8 @@ async def refund_order(order_id: int, request: Request, body: RefundIn | None = 
         reason=body.reason,
         restock=body.restock,
     )
-    return answer(request, _refund(await shop.back_office.refund(caller, order_id, command)))
+    once = request.headers.get("idempotency-key", "")[:255]
+    return answer(request, _refund(await shop.back_office.refund(caller, order_id, command, once)))
 
 
 @router.post(

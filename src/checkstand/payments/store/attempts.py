@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -10,26 +10,26 @@ from typing import Any
 from asyncpg import Record
 
 from checkstand.kit.money import Currency, Money
-from checkstand.payments.model import Attempt, AttemptState, Funds, NeedsAction
+from checkstand.payments.model import Attempt, AttemptState, Declined, Funds, NeedsAction
 from checkstand.storage.database import Connection
 
 _LIVE = "('open', 'needs_action', 'unknown')"
 _ATTEMPT = """
-SELECT a.*, o.exponent, o.cart_key,
+SELECT a.*, o.cart_key,
     (SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r
      WHERE r.attempt_id = a.id AND r.state <> 'refused') AS refunded
 FROM payment_attempts a JOIN orders o ON o.id = a.order_id
 """
-_CLAIM = f"""
+_CLAIM = """
 WITH due AS (
     SELECT id FROM payment_attempts
-    WHERE next_look_at <= $1 AND lease_until <= $1 AND state IN {_LIVE}
+    WHERE next_look_at <= $1 AND lease_until <= $1 AND gateway <> ALL($4)
     ORDER BY next_look_at LIMIT $3 FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE payment_attempts a SET lease_until = $2, next_look_at = $2, looks = a.looks + 1
     FROM due WHERE a.id = due.id RETURNING a.*
 )
-SELECT a.*, o.exponent, o.cart_key, 0::bigint AS refunded
+SELECT a.*, o.cart_key, 0::bigint AS refunded
 FROM claimed a JOIN orders o ON o.id = a.order_id
 """
 
@@ -112,11 +112,11 @@ async def claim(connection: Connection, attempt_id: str, now: datetime, until: d
 
 
 async def claim_due(
-    connection: Connection, now: datetime, until: datetime, limit: int
+    connection: Connection, now: datetime, until: datetime, limit: int, busy: Sequence[str] = ()
 ) -> list[Attempt]:
     """Takes over attempts whose next look is due, in one statement: two workers never get the
-    same one."""
-    rows = await connection.fetch(_CLAIM, now, until, limit)
+    same one. `busy`: gateways that are left out."""
+    rows = await connection.fetch(_CLAIM, now, until, limit, list(busy))
     return [_attempt(row) for row in rows]
 
 
@@ -131,12 +131,29 @@ async def renew_lease(connection: Connection, attempt_id: str, until: datetime) 
 
 
 async def look_soon(connection: Connection, attempt_id: str, now: datetime) -> None:
-    """The worker is to ask the provider as soon as nobody is at the attempt."""
+    """The worker is to ask the provider: as soon as nobody is at a live attempt, and once more
+    about one that is over, whatever a look that is under way will find."""
     await connection.execute(
-        "UPDATE payment_attempts SET next_look_at = least(next_look_at, greatest($2, lease_until))"
-        f" WHERE id = $1 AND state IN {_LIVE}",
+        "UPDATE payment_attempts SET next_look_at = CASE WHEN"
+        f" state IN {_LIVE} THEN least(next_look_at, greatest($2, lease_until)) ELSE $2 END"
+        " WHERE id = $1",
         attempt_id,
         now,
+    )
+
+
+async def looked(
+    connection: Connection, attempt: Attempt, now: datetime, next_look_at: datetime | None
+) -> None:
+    """Lets go of an attempt that was over when the worker took it for a look. When a webhook has
+    come since, it stays due."""
+    await connection.execute(
+        "UPDATE payment_attempts SET next_look_at = $4, lease_until = least(lease_until, $3)"
+        f" WHERE id = $1 AND next_look_at = $2 AND state NOT IN {_LIVE}",
+        attempt.id,
+        attempt.next_look_at,
+        now,
+        next_look_at,
     )
 
 
@@ -150,7 +167,8 @@ async def settle(
     of what is given), and lets it go; False when it was settled before."""
     found = await connection.fetchval(
         "UPDATE payment_attempts SET state = $2, reference = $3, funds = $4, captured = $5,"
-        " action = $6, next_look_at = $7, settled_at = $8, lease_until = least(lease_until, $9)"
+        " action = $6, next_look_at = $7, settled_at = $8, lease_until = least(lease_until, $9),"
+        " decline = $10"
         f" WHERE id = $1 AND state IN {_LIVE} RETURNING 1",
         attempt.id,
         attempt.state.value,
@@ -161,6 +179,7 @@ async def settle(
         next_look_at,
         None if attempt.state.live else now,
         now,
+        asdict(attempt.decline) if attempt.decline else None,
     )
     return found is not None
 
@@ -183,14 +202,20 @@ async def claim_reference(
 ) -> bool:
     """A payment at a provider pays for one order: False when it belongs to another. One that paid
     for nothing, because every attempt with it has failed, may be used again."""
-    owner = await connection.fetchval(
+    row = await connection.fetchrow(
         "INSERT INTO provider_payments AS p (gateway, reference, order_id) VALUES ($1, $2, $3)"
-        " ON CONFLICT (gateway, reference) DO UPDATE SET order_id = p.order_id RETURNING order_id",
+        " ON CONFLICT (gateway, reference) DO UPDATE SET order_id = p.order_id"
+        " RETURNING order_id, EXISTS (SELECT FROM payment_attempts a WHERE a.gateway = $1"
+        " AND a.reference = $2 AND a.state IN ('declined', 'void') AND a.funds IS NOT NULL)"
+        " AS goes_back",
         gateway,
         reference,
         order_id,
     )
-    if owner == order_id:
+    assert row is not None, "it is there now"
+    if row["goes_back"]:
+        return False  # it came too late for an attempt, and is on its way to the shopper
+    if row["order_id"] == order_id:
         return True
     # A statement of its own, now that the row is locked: it sees what its owner has stored.
     taken = await connection.fetchval(
@@ -223,7 +248,7 @@ def _attempt(row: Record) -> Attempt:
         order_id=row["order_id"],
         gateway=row["gateway"],
         state=AttemptState(row["state"]),
-        amount=Money(row["amount"], Currency(row["currency"], row["exponent"])),
+        amount=Money(row["amount"], Currency.of(row["currency"])),
         lease_until=row["lease_until"],
         reference=row["reference"],
         cart_key=row["cart_key"],
@@ -238,6 +263,7 @@ def _attempt(row: Record) -> Attempt:
         refunded=row["refunded"],
         looks=row["looks"],
         next_look_at=row["next_look_at"],
+        decline=Declined(**row["decline"]) if row["decline"] else None,
     )
 
 

@@ -21,6 +21,8 @@ class Prepared:
     minor: int
     currency: str
     expires_at: datetime
+    ending: bool = False
+    """A worker is calling it off: it pays for nothing any more."""
 
     def pays(self, cart_key: str, minor: int, currency: str) -> bool:
         return (self.cart_key, self.minor, self.currency) == (cart_key, minor, currency)
@@ -56,7 +58,8 @@ async def usable(connection: Connection, like: Prepared, not_before: datetime) -
 
 async def by_reference(connection: Connection, gateway: str, reference: str) -> Prepared | None:
     row = await connection.fetchrow(
-        "SELECT * FROM payment_contexts WHERE gateway = $1 AND reference = $2 AND reference <> ''",
+        "SELECT * FROM payment_contexts WHERE gateway = $1 AND reference = $2 AND reference <> ''"
+        " FOR NO KEY UPDATE",
         gateway,
         reference,
     )
@@ -77,18 +80,33 @@ async def forget(connection: Connection, gateway: str, reference: str) -> None:
     )
 
 
-async def take_expired(connection: Connection, now: datetime, limit: int) -> list[Prepared]:
-    """Removes contexts whose time is over; gives those whose payment nobody has ordered with, so
-    that it can be called off at the provider. Run it in the transaction of that."""
+async def take_expired(
+    connection: Connection, now: datetime, until: datetime, limit: int
+) -> list[Prepared]:
+    """Forgets contexts whose time is over and that need nothing more; gives those whose payment
+    nobody has ordered with, to be called off at the provider by `until`. From now on they pay for
+    nothing, and they stay until `drop`."""
     rows = await connection.fetch(
-        "DELETE FROM payment_contexts WHERE id IN (SELECT id FROM payment_contexts"
-        " WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-        " RETURNING *, EXISTS (SELECT FROM provider_payments p WHERE p.gateway ="
-        " payment_contexts.gateway AND p.reference = payment_contexts.reference) AS used",
+        "SELECT c.*, c.reference <> '' AND NOT EXISTS (SELECT FROM provider_payments p"
+        " WHERE p.gateway = c.gateway AND p.reference = c.reference) AS loose"
+        " FROM payment_contexts c WHERE expires_at <= $1"
+        " AND coalesce(ending_until, $1) <= $1 ORDER BY expires_at LIMIT $2"
+        " FOR UPDATE OF c SKIP LOCKED",
         now,
         limit,
     )
-    return [_prepared(row) for row in rows if row["reference"] and not row["used"]]
+    loose = [row["id"] for row in rows if row["loose"]]
+    await connection.execute(
+        "UPDATE payment_contexts SET ending_until = $2 WHERE id = ANY($1)", loose, until
+    )
+    settled = [row["id"] for row in rows if not row["loose"]]
+    await connection.execute("DELETE FROM payment_contexts WHERE id = ANY($1)", settled)
+    return [_prepared(row) for row in rows if row["loose"]]
+
+
+async def drop(connection: Connection, context_id: str) -> None:
+    """It is called off, or given back."""
+    await connection.execute("DELETE FROM payment_contexts WHERE id = $1", context_id)
 
 
 def _prepared(row: Record) -> Prepared:
@@ -100,4 +118,5 @@ def _prepared(row: Record) -> Prepared:
         minor=row["amount"],
         currency=row["currency"],
         expires_at=row["expires_at"],
+        ending=row["ending_until"] is not None,
     )

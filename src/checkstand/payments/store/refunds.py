@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -64,16 +65,19 @@ async def of_order(connection: Connection, order_id: int) -> list[Refund]:
 
 
 async def claim_due(
-    connection: Connection, now: datetime, until: datetime, limit: int
+    connection: Connection, now: datetime, until: datetime, limit: int, busy: Sequence[str] = ()
 ) -> list[Refund]:
-    """Takes over open refunds that nobody is at: two workers never get the same one."""
+    """Takes over open refunds that nobody is at: two workers never get the same one. `busy`:
+    gateways that are left out."""
     rows = await connection.fetch(
         "UPDATE refunds SET lease_until = $2, looks = looks + 1 WHERE id IN (SELECT id FROM refunds"
-        " WHERE state = 'open' AND lease_until <= $1 ORDER BY lease_until LIMIT $3"
+        " WHERE state = 'open' AND lease_until <= $1 AND NOT EXISTS (SELECT FROM payment_attempts a"
+        " WHERE a.id = refunds.attempt_id AND a.gateway = ANY($4)) ORDER BY lease_until LIMIT $3"
         " FOR UPDATE SKIP LOCKED) RETURNING *",
         now,
         until,
         limit,
+        list(busy),
     )
     refunds = []
     for row in rows:

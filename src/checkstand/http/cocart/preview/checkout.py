@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller, Dialect
+from checkstand.accounts.enrolling import NewAccount
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import (
     PaymentStatus,
@@ -157,11 +158,14 @@ async def _process(
         update=changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body.payment_method_data, body.payment_data),
-        create_account=body.create_account,
         customer_note=body.customer_note or "",
         expected_total=body.expected_total,
     )
-    placement = await shop.checkout.process(caller, command, once)
+    billing = body.billing_address
+    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
+    placement = await shop.checkout.process(
+        caller, command, once, new_account if body.create_account else None
+    )
     if placement.status is PaymentStatus.FAILED:
         raise declined(placement)
     return answer(request, render(placement))

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkstand.accounts.enrolling import NewAccount
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.checkout.update import for_process
@@ -89,11 +90,14 @@ async def process_checkout_v2(request: Request, body: CheckoutProcessIn | None =
         update=changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body.payment_method_data, body.payment_data),
-        create_account=body.create_account,
         customer_note=body.customer_note or "",
         expected_minor=body.expected_total,
     )
-    placement = await shop.checkout.process(caller, command, once)
+    billing = body.billing_address
+    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
+    placement = await shop.checkout.process(
+        caller, command, once, new_account if body.create_account else None
+    )
     return answer(request, render(placement))
 
 

@@ -5,6 +5,7 @@ ALTER TABLE payment_attempts
     ADD COLUMN payment_hash text NOT NULL DEFAULT '',   -- SHA-256 of the payment data; the data is never stored
     ADD COLUMN customer_id bigint REFERENCES accounts (id),
     ADD COLUMN action jsonb,                            -- what the shopper has to do; gone when the attempt ends
+    ADD COLUMN decline jsonb,                           -- {message, gateway_error} of a decline
     ADD COLUMN funds text,                              -- where the money is, once approved
     ADD COLUMN captured bigint NOT NULL DEFAULT 0,      -- minor units
     ADD COLUMN looks integer NOT NULL DEFAULT 0,
@@ -15,6 +16,11 @@ CREATE INDEX payment_attempts_reference ON payment_attempts (gateway, reference)
 
 -- Attempts of the version before that are still live.
 UPDATE payment_attempts SET next_look_at = lease_until WHERE state IN ('open', 'unknown', 'needs_action');
+
+-- Orders that were placed with offline methods: their money may still come.
+UPDATE payment_attempts SET funds = CASE gateway
+    WHEN '' THEN 'nothing_due' WHEN 'cod' THEN 'on_delivery' ELSE 'awaited' END
+WHERE state = 'approved' AND funds IS NULL;
 
 -- An edit of a cart whose payment waits for the shopper calls that payment off.
 ALTER TABLE carts ADD COLUMN awaits_action boolean NOT NULL DEFAULT false;
@@ -35,7 +41,8 @@ CREATE TABLE payment_contexts (
     reference text NOT NULL,                    -- '' when the provider was not asked
     amount bigint NOT NULL,
     currency text NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    ending_until timestamptz                    -- a worker is calling it off: it pays for nothing any more
 );
 CREATE INDEX payment_contexts_cart ON payment_contexts (cart_key, gateway);
 CREATE INDEX payment_contexts_reference ON payment_contexts (gateway, reference) WHERE reference <> '';

@@ -1,0 +1,235 @@
+"""What a listing is filtered and sorted by, as SQL: texts are constants, values are parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from checkstand.catalog.listing import (
+    AttributeFilter,
+    Match,
+    OrderBy,
+    ProductQuery,
+    TermFilter,
+    Visibility,
+)
+from checkstand.catalog.model import ProductType
+
+_MOST_WORDS = 10
+_WORD = re.compile(r"\w+")
+_SHOWN_IN = {
+    Visibility.VISIBLE: ["visible"],
+    Visibility.CATALOG: ["visible", "catalog"],
+    Visibility.SEARCH: ["visible", "search"],
+    Visibility.HIDDEN: ["hidden"],
+}
+
+_ORDERS: Mapping[OrderBy, str] = {
+    OrderBy.DATE: "l.created_at {0}, l.product_id {0}",
+    OrderBy.ID: "l.product_id {0}",
+    OrderBy.TITLE: "lower(l.name) {0}, l.product_id {0}",
+    OrderBy.NAME: "lower(l.name) {0}, l.product_id {0}",
+    OrderBy.ALPHABETICAL: "lower(l.name), l.product_id",
+    OrderBy.REVERSE_ALPHA: "lower(l.name) DESC, l.product_id DESC",
+    OrderBy.SLUG: "(SELECT p.slug FROM products p WHERE p.id = l.product_id) {0}, l.product_id {0}",
+    OrderBy.PRICE: "l.price {0} NULLS LAST, l.product_id {0}",
+    OrderBy.PRICE_ASC: "l.price, l.product_id",
+    OrderBy.PRICE_DESC: "l.price DESC NULLS LAST, l.product_id DESC",
+    OrderBy.POPULARITY: "l.sales {0}, l.product_id {0}",
+    OrderBy.SALES: "l.sales {0}, l.product_id {0}",
+    OrderBy.RATING: "l.rating {0}, l.product_id {0}",
+    OrderBy.REVIEW_COUNT: "l.review_count {0}, l.product_id {0}",
+    OrderBy.MENU_ORDER: "l.position {0}, lower(l.name) {0}, l.product_id {0}",
+    OrderBy.RAND: "random()",
+    OrderBy.BY_STOCK: "(l.stock_status = 'instock') DESC, l.created_at DESC, l.product_id DESC",
+    OrderBy.ON_SALE_FIRST: "l.on_sale DESC, l.created_at DESC, l.product_id DESC",
+    OrderBy.FEATURED_FIRST: "l.featured DESC, l.created_at DESC, l.product_id DESC",
+}
+
+
+class Filters:
+    """Conditions on `product_listing l`, and the values of their parameters."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self.values: list[Any] = []
+        self.conditions: list[str] = []
+
+    def put(self, value: Any, type: str) -> str:
+        """The mark of a parameter with this value."""
+        self.values.append(value)
+        return f"${self._first + len(self.values) - 1}::{type}"
+
+    def add(self, condition: str) -> None:
+        self.conditions.append(condition)
+
+    @property
+    def where(self) -> str:
+        return " AND ".join(self.conditions)
+
+
+def filters_of(query: ProductQuery, first: int) -> Filters:
+    filters = Filters(first)
+    filters.add("l.published")
+    _put_kinds(query, filters)
+    _put_facts(query, filters)
+    _put_prices(query, filters)
+    _put_texts(query, filters)
+    for given, table, column in (
+        (query.categories, "categories", "category_ids"),
+        (query.tags, "tags", "tag_ids"),
+        (query.brands, "brands", "brand_ids"),
+    ):
+        if given is not None:
+            _put_terms(filters, given, table, column)
+    if query.attributes:
+        joined = " OR " if query.any_attribute else " AND "
+        filters.add(f"({joined.join(_options(filters, each) for each in query.attributes)})")
+    return filters
+
+
+def _put_kinds(query: ProductQuery, filters: Filters) -> None:
+    variations = (
+        query.with_variations
+        or bool(query.parents)
+        or bool(query.include)
+        or bool(query.skus)
+        or ProductType.VARIATION in query.types
+    )
+    if not variations:
+        filters.add("l.parent_id = 0")
+    if query.types:
+        filters.add(f"l.type = ANY ({filters.put(list(query.types), 'text[]')})")
+    if query.types_excluded:
+        filters.add(f"l.type <> ALL ({filters.put(list(query.types_excluded), 'text[]')})")
+    if query.visibility is not Visibility.ANY:
+        shown = _SHOWN_IN[query.visibility]
+        filters.add(f"l.visibility = ANY ({filters.put(shown, 'text[]')})")
+    if query.include:
+        filters.add(f"l.product_id = ANY ({filters.put(list(query.include), 'bigint[]')})")
+    if query.exclude:
+        filters.add(f"l.product_id <> ALL ({filters.put(list(query.exclude), 'bigint[]')})")
+    if query.parents:
+        filters.add(f"l.parent_id = ANY ({filters.put(list(query.parents), 'bigint[]')})")
+    if query.parents_excluded:
+        filters.add(f"l.parent_id <> ALL ({filters.put(list(query.parents_excluded), 'bigint[]')})")
+
+
+def _put_facts(query: ProductQuery, filters: Filters) -> None:
+    for name in ("featured", "on_sale", "virtual"):
+        wanted = getattr(query, name)
+        if wanted is not None:
+            filters.add(f"l.{name}" if wanted else f"NOT l.{name}")
+    if query.stock_status is not None:
+        filters.add(f"l.stock_status = {filters.put(query.stock_status.value, 'text')}")
+    if query.after is not None:
+        filters.add(f"l.created_at > {filters.put(query.after, 'timestamptz')}")
+    if query.before is not None:
+        filters.add(f"l.created_at < {filters.put(query.before, 'timestamptz')}")
+    if query.ratings:
+        filters.add(f"round(l.rating) = ANY ({filters.put(list(query.ratings), 'int[]')})")
+
+
+def _put_prices(query: ProductQuery, filters: Filters) -> None:
+    """A product with a range of prices passes when one of them can lie between the bounds."""
+    if query.hide_free:
+        filters.add("l.price_high > 0")
+    if query.min_price is not None:
+        filters.add(f"l.price_high >= {filters.put(query.min_price, 'bigint')}")
+    if query.max_price is not None:
+        filters.add(f"l.price <= {filters.put(query.max_price, 'bigint')}")
+
+
+def _put_texts(query: ProductQuery, filters: Filters) -> None:
+    for column, value in (
+        ("slug", query.slug),
+        ("global_unique_id", query.global_unique_id),
+    ):
+        if value:
+            filters.add(
+                f"l.product_id IN (SELECT p.id FROM products p "
+                f"WHERE p.{column} = {filters.put(value, 'text')})"
+            )
+    if query.skus:
+        filters.add(
+            f"l.product_id IN (SELECT p.id FROM products p "
+            f"WHERE p.sku = ANY ({filters.put(list(query.skus), 'text[]')}))"
+        )
+    if query.search:
+        filters.add(
+            f"l.product_id IN (SELECT w.product_id FROM product_search w "
+            f"WHERE w.words @@ {_words(query, filters)})"
+        )
+
+
+def _words(query: ProductQuery, filters: Filters) -> str:
+    """Every word of the search, each as the start of a word; what is no word finds nothing."""
+    words = _WORD.findall(query.search.lower())[:_MOST_WORDS]
+    text = " & ".join(f"{word}:*" for word in words)
+    return f"to_tsquery('simple', {filters.put(text, 'text')})"
+
+
+def _put_terms(filters: Filters, given: TermFilter, table: str, column: str) -> None:
+    ids = [int(each) for each in given.terms if each.isdecimal()]
+    slugs = [each for each in given.terms if not each.isdecimal()]
+    wanted = (
+        f"ARRAY(SELECT t.id FROM {table} t WHERE t.id = ANY ({filters.put(ids, 'bigint[]')}) "
+        f"OR t.slug = ANY ({filters.put(slugs, 'text[]')}))"
+    )
+    filters.add(_matched(f"l.{column}", wanted, given.match))
+    if given.match is Match.AND:  # a term that nobody knows is on no product
+        number = filters.put(len(given.terms), "int")
+        filters.add(f"cardinality({wanted}) = {number}")
+
+
+def _options(filters: Filters, given: AttributeFilter) -> str:
+    named = [f"{given.attribute}={slug}" for slug in given.slugs]
+    wanted = filters.put(named, "text[]")
+    if given.term_ids:
+        wanted = (
+            f"({wanted} || ARRAY(SELECT a.slug || '=' || t.slug FROM attribute_terms t "
+            f"JOIN attributes a ON a.id = t.attribute_id "
+            f"WHERE a.slug = {filters.put(given.attribute, 'text')} "
+            f"AND t.id = ANY ({filters.put(list(given.term_ids), 'bigint[]')})))"
+        )
+    condition = _matched("l.options", wanted, given.match)
+    if given.match is Match.AND and given.term_ids:
+        number = filters.put(len(named) + len(given.term_ids), "int")
+        condition = f"({condition} AND cardinality({wanted}) = {number})"
+    return condition
+
+
+def _matched(column: str, wanted: str, match: Match) -> str:
+    if match is Match.AND:
+        return f"{column} @> {wanted}"
+    overlaps = f"{column} && {wanted}"
+    return overlaps if match is Match.IN else f"NOT ({overlaps})"
+
+
+def order_of(query: ProductQuery, filters: Filters) -> str:
+    direction = "DESC" if query.descending else "ASC"
+    if query.order_by is OrderBy.INCLUDE and query.include:
+        place = filters.put(list(query.include), "bigint[]")
+        return f"array_position({place}, l.product_id)"
+    if query.order_by is OrderBy.RELEVANCE and query.search:
+        words = _words(query, filters)
+        return (
+            f"(SELECT ts_rank(w.words, {words}) FROM product_search w "
+            "WHERE w.product_id = l.product_id) DESC, l.product_id DESC"
+        )
+    return _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
+
+
+def counted_alike(query: ProductQuery) -> ProductQuery:
+    """The query with all that does not change how many products there are put aside."""
+    return replace(
+        query,
+        page=1,
+        per_page=1,
+        offset=None,
+        with_reviews=False,
+        order_by=OrderBy.DATE,
+        descending=True,
+    )
