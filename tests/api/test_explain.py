@@ -92,7 +92,9 @@ async def test_nobody_else_pays_for_it(
 
     monkeypatch.setattr(over_http, "explain", never)
     assert explaining.explain is not never
-    for no in ("", "0", "false", "no"):
+    wrong = await storefront.call("GET", path, explain="perhaps")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "rest_invalid_param")
+    for no in ("0", "false", "no"):
         response = await storefront.call("GET", path, explain=no)
         assert response.status_code == 200
         assert "explanation" not in response.json()

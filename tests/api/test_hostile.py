@@ -75,9 +75,21 @@ CHECKOUT_ROUTES = tuple(
     for tutorial in (False, True)
     for method in ("POST", "PUT", "PATCH")
 )
-SHOP_ROUTES = (*V2_ROUTES, *CHECKOUT_ROUTES, PREPARES)
+NEWER_ROUTES = tuple(
+    Route(method, f"{V2}/checkout", {"payment_method": "cod"})
+    for method in ("POST", "PUT", "PATCH")
+)
+SHOP_ROUTES = (*V2_ROUTES, *CHECKOUT_ROUTES, *NEWER_ROUTES, PREPARES)
+BATCHED = {"requests": [{"method": "POST", "path": "/cocart/v2/cart/calculate"}]}
 PAYS = Route(
     "POST", f"{PREVIEW}/order-received/1/pay", {"order_key": "k", "payment_method": "card"}
+)
+PAYS_NEWER = Route(
+    "POST", f"{V2}/order-received/1/pay", {"order_key": "k", "payment_method": "card"}
+)
+BATCH_ROUTES = (
+    Route("POST", "/wp-json/cocart/batch", BATCHED),
+    Route("POST", "/wp-json/batch/v1", BATCHED),
 )
 ADMIN = "/wp-json/checkstand/v1/admin"
 ADMIN_ROUTES = (
@@ -87,7 +99,7 @@ ADMIN_ROUTES = (
     Route("POST", f"{ADMIN}/attempts/1/look"),
     Route("POST", f"{ADMIN}/reload"),
 )
-ROUTES = (*SHOP_ROUTES, PAYS, *ADMIN_ROUTES)
+ROUTES = (*SHOP_ROUTES, PAYS, PAYS_NEWER, *BATCH_ROUTES, *ADMIN_ROUTES)
 REVIEWS = ("POST", f"{V2}/products/reviews")
 """Knows neither carts nor keys: tests/api/test_reviews.py tries it."""
 RAW = {("POST", "/wp-json/checkstand/v1/webhooks/{gateway_id}"), REVIEWS}
@@ -143,7 +155,7 @@ class Siege:
     ) -> httpx2.Response:
         shopper = self.storefront
         params = dict(query)
-        if route.path.startswith(PREVIEW):
+        if route.path.startswith((PREVIEW, f"{V2}/checkout")):
             params |= shopper.tutorial if route.tutorial else shopper.keys
         return await shopper.http.request(
             route.method,
@@ -873,7 +885,8 @@ async def test_a_dialect_that_is_not_spoken(siege: Siege) -> None:
 # --- methods and routes --------------------------------------------------------------------------
 
 METHODS = {
-    **{route.path: "POST" for route in (PAYS, *ADMIN_ROUTES)},
+    **{route.path: "POST" for route in (PAYS, PAYS_NEWER, *BATCH_ROUTES, *ADMIN_ROUTES)},
+    f"{V2}/checkout": "GET, POST, PUT, PATCH",
     f"{V2}/cart": "GET, POST",
     ADD: "POST",
     ADD_ALL: "POST",

@@ -227,7 +227,7 @@ _EXPLAIN = _parameter(
     "query",
     "`1` adds `explanation`: how every total came about, in minor units. For who holds a consumer "
     "key that may read.",
-    enum=["1", "true", "yes", "on", "0", "false", "no", "off", ""],
+    enum=["1", "true", "yes", "on", "0", "false", "no", "off"],
 )
 _DIALECT = _parameter(
     "Checkstand-Dialect",

@@ -24,7 +24,7 @@ from checkstand.http.answers import JSON, PRIVATE, dump
 from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import WRITING, errors
 from checkstand.http.inside import REHEARSAL, WITHIN, Reply, ask
-from checkstand.http.requests import JSON_ROUTES
+from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
 MOST = 25
 """Parts of one batch (contract README 9)."""
@@ -139,6 +139,8 @@ async def _carried_out(request: Request, body: BatchIn) -> list[tuple[_Part, Rep
     """The parts with their answers; or the answer of a batch that is not carried out."""
     if request.scope.get(WITHIN):
         raise NotInBatch
+    await visit(request)  # credentials that are sent must be right, also where no part needs any
+    await ticket(request, "batch", lambda replies: replies)
     parts = [_part(request, index, part) for index, part in enumerate(body.requests)]
     if body.validation == "require-all-validate":
         rehearsed = [await _Parts(request).send(part, rehearsal=True) for part in parts]

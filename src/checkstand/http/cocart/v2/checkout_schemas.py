@@ -27,6 +27,21 @@ class _Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _as_sent(value: Any) -> Any:
+    return value
+
+
+_Words = Literal["1", "0", "true", "false", "yes", "no", "on", "off", "y", "n", "t", "f"]
+Flag = Annotated[
+    bool, BeforeValidator(_as_sent, json_schema_input_type=bool | Literal[0, 1] | _Words)
+]
+"""Forms and older clients have their own words for yes and no."""
+_Digits = Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]
+ExpectedMinor = Annotated[
+    int,
+    Field(ge=0, le=_LARGEST),
+    BeforeValidator(_as_sent, json_schema_input_type=int | _Digits),
+]
 Minor = Annotated[str, Field(pattern=r"^-?[0-9]{1,16}$", description="Minor units.")]
 
 
@@ -35,7 +50,7 @@ class CheckoutUpdateIn(_In):
 
     billing_address: OptionalAddress = None
     shipping_address: OptionalAddress = None
-    use_different_billing: bool = Field(True, description="false: one address for both.")
+    use_different_billing: Flag = Field(True, description="false: one address for both.")
     payment_method: str | None = Field(None, max_length=100)
     shipping_method: str | None = Field(
         None, max_length=200, description="A rate key: `flat_rate:1`."
@@ -53,16 +68,16 @@ class CheckoutProcessIn(_In):
 
     billing_address: OptionalAddress = None
     shipping_address: OptionalAddress = None
-    use_different_billing: bool = Field(True, description="false: one address for both.")
+    use_different_billing: Flag = Field(True, description="false: one address for both.")
     payment_method: str | None = Field(None, max_length=100)
     shipping_method: str | None = Field(None, max_length=200)
     currency: str | None = Field(None, max_length=20)
     payment_data: PaymentData = None
     payment_method_data: PaymentData = None
-    create_account: bool = False
+    create_account: Flag = False
     customer_password: str | None = Field(None, max_length=4096)
     customer_note: str | None = Field(None, max_length=5000)
-    expected_total: Annotated[int, Field(ge=0, le=_LARGEST)] | None = Field(
+    expected_total: ExpectedMinor | None = Field(
         None, description="Refuse with 409 when the total is another; minor units."
     )
 
