@@ -729,8 +729,10 @@ class PaymentContextStale(Refusal):
     code = "cocart_payment_context_expired"
     text = (
         "The payment was prepared for another amount or has expired; ask for a new payment "
-        "context and let the shopper pay again."
+        "context and let the shopper pay again. What was paid for it goes back by itself."
     )
+    own: tuple[str, str] | None = None
+    """Gateway and reference of a payment that was prepared for the caller's own cart."""
 
 
 class PaymentDataUnreadable(Refusal):

@@ -223,7 +223,7 @@ async def test_state_has_every_member(storefront: Storefront) -> None:
         "payment_method",
     ]
     assert {"payment_methods", "customer_data", "cart", "totals", "coupons", "id"} <= set(state)
-    assert list(state["payment_methods"]) == ["bacs", "cheque", "cod"]
+    assert list(state["payment_methods"]) == ["sandbox", "bacs", "cheque", "cod"]
     (line,) = state["cart"].values()
     assert line["totals"]["subtotal"] == "19.99"
     assert state["totals"]["total"] == state["cart_totals"]["total"] == "24.99"
@@ -445,7 +445,7 @@ async def test_rates_of_one_code_add_up(
 async def test_methods_and_context(storefront: Storefront) -> None:
     await storefront.ready_to_order()
     methods = (await storefront.call("GET", f"{CHECKOUT}/payment-methods")).json()
-    assert list(methods) == ["bacs", "cheque", "cod"]
+    assert list(methods) == ["sandbox", "bacs", "cheque", "cod"]
     assert methods["bacs"]["id"] == "bacs"
     assert set(methods["bacs"]["config"].values()) == {True, False}
     context = await storefront.call(

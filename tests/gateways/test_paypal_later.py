@@ -12,6 +12,7 @@ import pytest
 
 from checkstand.payments.model import (
     Approved,
+    Attempt,
     AttemptState,
     Declined,
     Funds,
@@ -230,3 +231,40 @@ async def test_a_refund_that_is_on_its_way_counts(peer: PayPalPeer, paypal: Fake
         paid.status = status
         assert isinstance(await peer.gateway.refund(replace(refund, repeated=True)), expected)
     assert len(paypal.ledger) == 2
+
+
+async def reserved(peer: PayPalPeer, paypal: FakePayPal) -> Attempt:
+    assert peer.reserving is not None
+    attempt = due(approved(paypal, intent="AUTHORIZE"))
+    outcome = await peer.reserving.charge(attempt, {"order_id": attempt.reference})
+    assert isinstance(outcome, Approved), outcome
+    return makers.approved(attempt, outcome)
+
+
+async def test_a_part_is_read_in_the_order_when_the_answer_is_minimal(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    attempt = await reserved(peer, paypal)
+    paypal.minimal = True
+    outcome = await peer.reserving.capture(attempt, money(1200))
+    assert outcome == Approved(Funds.CAPTURED, attempt.reference, captured=money(1200))
+
+
+async def test_a_part_that_paypal_does_not_tell_is_not_taken_for_the_whole(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    attempt = await reserved(peer, paypal)
+    paypal.ledger[-1].status = "PARTIALLY_CAPTURED"
+    assert isinstance(await peer.reserving.lookup(attempt), Unknown)
+
+
+async def test_a_part_stays_what_was_taken_when_it_is_given_back(
+    peer: PayPalPeer, paypal: FakePayPal
+) -> None:
+    attempt = await reserved(peer, paypal)
+    outcome = await peer.reserving.capture(attempt, money(1200))
+    assert isinstance(outcome, Approved), outcome
+    attempt = makers.approved(attempt, outcome)
+    assert isinstance(await peer.reserving.refund(makers.refund(attempt, 1200)), Approved)
+    found = await peer.reserving.lookup(attempt)
+    assert found == Approved(Funds.CAPTURED, attempt.reference, captured=money(1200))

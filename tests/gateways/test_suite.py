@@ -26,6 +26,7 @@ from acme_gateway.adapter import AcmeGateway, KeyRefused, Silent  # noqa: E402
 from fake_acme import FakeAcme, fake_acme  # noqa: E402
 from test_acme import HOUSE, OPTIONS, AcmePeer  # noqa: E402
 
+from checkstand.kit.money import Currency, Money  # noqa: E402
 from checkstand.payments.gateway import Context, Due, Notice  # noqa: E402
 from checkstand.payments.model import (  # noqa: E402
     Approved,
@@ -75,7 +76,7 @@ class TakesSilenceForADecline(AcmeGateway):
 class LooksUpTooEarly(AcmeGateway):
     async def lookup(self, attempt: Attempt) -> Outcome:
         answer = await self._ask("GET", f"/payments/{attempt.id}")
-        return NO if answer.status_code == 404 else self._outcome(answer)
+        return NO if answer.status_code == 404 else self._outcome(attempt, answer)
 
 
 class LooksUpByReferenceOnly(AcmeGateway):
@@ -92,8 +93,8 @@ class TakesARefusedKeyForADecline(AcmeGateway):
 
 
 class TakesAnEmptyAnswerForADecline(AcmeGateway):
-    def _outcome(self, answer: Any) -> Outcome:
-        return super()._outcome(answer) if answer.json() else NO
+    def _outcome(self, attempt: Attempt, answer: Any) -> Outcome:
+        return super()._outcome(attempt, answer) if answer.json() else NO
 
 
 class NeverFindsOut(AcmeGateway):
@@ -186,11 +187,37 @@ class CapturesAtOnce(AcmeGateway):
         return await super().charge(attempt, payment)
 
 
+class ConfirmsAnyCapture(AcmeGateway):
+    async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
+        outcome = await super().capture(attempt, amount)
+        return Approved(Funds.CAPTURED) if isinstance(outcome, Declined) else outcome
+
+
+class TellsNoPart(AcmeGateway):
+    def _outcome(self, attempt: Attempt, answer: Any) -> Outcome:
+        outcome = super()._outcome(attempt, answer)
+        return replace(outcome, captured=None) if isinstance(outcome, Approved) else outcome
+
+
+class TellsThePartOnlyWhenItCaptures(AcmeGateway):
+    async def lookup(self, attempt: Attempt) -> Outcome:
+        outcome = await super().lookup(attempt)
+        return replace(outcome, captured=None) if isinstance(outcome, Approved) else outcome
+
+
+class CountsInTheShopsUnits(AcmeGateway):
+    async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
+        code = attempt.amount.currency.code
+        amount = Money(attempt.amount.minor, Currency.of(code))
+        return await super().charge(replace(attempt, amount=amount), payment)
+
+
 BROKEN: list[tuple[type[AcmeGateway], str, dict[str, Any]]] = [
     (ChargesEachTime, "the_same_attempt_asked_again_charges_once", {"repeated": False}),
     (ChargesEachTime, "the_same_attempt_asked_at_the_same_time_charges_once", {"repeated": False}),
     (ChargesWhenRepeated, "the_same_attempt_asked_again_charges_once", {"repeated": True}),
     (ChargesOneMore, "amounts_are_charged_to_the_unit", {"minor": 500, "code": "JPY"}),
+    (CountsInTheShopsUnits, "an_amount_without_cents_is_charged_in_the_providers_units", {}),
     (DeclinesWithoutSayingWhy, "a_decline_says_why_and_charges_nothing", {"wish": Wish.DECLINE}),
     (
         TakesSilenceForADecline,
@@ -306,9 +333,30 @@ async def test_a_peer_says_which_secrets_there_are(
         await GatewaySuite().test_no_secret_is_told(intact, caplog)
 
 
-async def test_a_reservation_that_takes_the_money_is_found(intact: LedgerByPrefix) -> None:
-    suite = GatewaySuite()
-    await suite.test_money_is_reserved_once_then_captured_once(intact, intact.reserving)
-    async with broken(CapturesAtOnce, intact.acme, reserves=True) as gateway:
+@pytest.mark.parametrize(
+    ("kind", "promise", "given"),
+    [
+        (CapturesAtOnce, "money_is_reserved_once_then_captured_once", {}),
+        (
+            ConfirmsAnyCapture,
+            "another_amount_than_was_captured_is_not_confirmed",
+            {"first": 1200, "then": 1999},
+        ),
+        (TellsNoPart, "less_than_was_reserved_can_be_captured", {}),
+        (TellsThePartOnlyWhenItCaptures, "less_than_was_reserved_can_be_captured", {}),
+        (
+            TellsThePartOnlyWhenItCaptures,
+            "after_a_fault_it_is_known_how_much_was_captured",
+            {"fault": Fault.ERROR_AFTER},
+        ),
+        (CountsInTheShopsUnits, "a_reservation_counts_in_the_providers_units", {}),
+    ],
+)
+async def test_a_broken_reservation_is_found_out(
+    intact: LedgerByPrefix, kind: type[AcmeGateway], promise: str, given: dict[str, Any]
+) -> None:
+    test = getattr(GatewaySuite(), f"test_{promise}")
+    await test(intact, intact.reserving, **given)
+    async with broken(kind, intact.acme, reserves=True) as gateway:
         with pytest.raises(AssertionError):
-            await suite.test_money_is_reserved_once_then_captured_once(intact, gateway)
+            await test(intact, gateway, **given)

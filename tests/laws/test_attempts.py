@@ -9,10 +9,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from checkstand.jobs.sweep import sweep
-from checkstand.payments.model import Approved, Declined, Funds, NeedsAction, Unknown
+from checkstand.payments.model import (
+    Approved,
+    Attempt,
+    Declined,
+    Funds,
+    NeedsAction,
+    Outcome,
+    Unknown,
+)
 from checkstand.storage.database import Database
 from tests.fakes import ScriptedGateway, never
-from tests.makers import BILLING, V2, Storefront, product, running, shop_settings
+from tests.makers import BILLING, PREVIEW, V2, Storefront, product, running, shop_settings
 
 
 @pytest.fixture
@@ -254,3 +262,37 @@ async def test_a_late_reservation_is_let_go_and_the_paid_order_stands(
             pass
     assert gateway.voided == [late, late], "called off, and let go when it was reserved after all"
     assert await facts(database) == paid
+
+
+async def test_a_prepared_payment_is_called_off_although_the_worker_died(
+    shopper: Storefront, database: Database, gateway: ScriptedGateway
+) -> None:
+    """Killed between taking what has expired and hearing that the provider has called it off."""
+    path = f"{PREVIEW}/checkout/payment-context"
+    prepared = await shopper.call("POST", path, {"payment_method": "card"})
+    assert prepared.status_code == 200, prepared.text
+    await expired(database)
+    gateway.void, right = never_voids, gateway.void  # type: ignore[method-assign]
+    dying = asyncio.create_task(shopper.shop.worker.end_contexts())
+    await asyncio.sleep(0.2)
+    dying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dying
+    gateway.void = right  # type: ignore[method-assign]
+    async with database.acquire() as connection:
+        await connection.execute("UPDATE payment_contexts SET ending_until = now()")
+    assert await shopper.shop.worker.end_contexts() == 1
+    assert len(gateway.voided) == 1
+    assert await shopper.shop.worker.end_contexts() == 0
+    async with database.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM payment_contexts") == 0
+
+
+async def never_voids(attempt: Attempt) -> Outcome:
+    outcome: Outcome = await never()
+    return outcome
+
+
+async def expired(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE payment_contexts SET expires_at = now() - interval '1 s'")

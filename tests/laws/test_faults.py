@@ -18,4 +18,4 @@ class TestRaces(RaceProofs):
 
 @pytest.mark.prove
 class TestManyRaces(RaceProofs):
-    seeds = range(100, 200)
+    seeds = range(100, 160)

@@ -1022,3 +1022,51 @@ async def test_a_reload_obeys_what_the_guide_says_it_reads(empty_database: str) 
         await asyncio.sleep(0.1)
         running_now = [task for task in asyncio.all_tasks() if "Worker.run" in repr(task)]
         assert running_now == []
+
+
+async def test_a_refund_of_nothing_named_is_not_a_refund_of_everything(
+    shopper: Storefront, gateway: ScriptedGateway
+) -> None:
+    """A back office whose form has no line ticked, gives back all of the money of the order.
+    Everything should have to be asked for by name."""
+    await administrator(shopper.shop, PASSWORD)
+    placed = (await shopper.process()).json()
+    await manage(shopper, "POST", f"/orders/{placed['order_id']}/refunds", {"lines": []})
+    assert gateway.returned == {}
+
+
+async def test_a_reload_closes_the_gateways_that_it_replaces(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reload leaves the old gateways' connections to their providers open, until the process
+    ends: file descriptors leak, and what they remember of attempts given up is lost besides."""
+    closed: list[str] = []
+
+    class Third(ScriptedGateway):
+        async def close(self) -> None:
+            closed.append(self.id)
+
+    def factory(options: Any, house: Any) -> Any:
+        return Third(id="acme")
+
+    point = SimpleNamespace(name="acme", load=lambda: factory)
+    monkeypatch.setattr(wiring, "entry_points", lambda group: [point])
+    settings = shop_settings(empty_database, gateways={"sandbox": {}, "more": {"acme": {"x": 1}}})
+    async with running(settings, reread=lambda: settings) as shopper:
+        before = shopper.shop
+        await administrator(shopper.shop, PASSWORD)
+        transport: Any = shopper.http._transport
+        await manage(shopper, "POST", "/reload")
+        async with asyncio.timeout(5):
+            while transport.app.state.shop is before:
+                await asyncio.sleep(0.05)
+    assert len(closed) == 2, "the old one, and the new one at the end"
+
+
+async def test_a_nonsensical_decline_is_told(shopper: Storefront, gateway: ScriptedGateway) -> None:
+    """A third party's decline holds what JSON cannot (its library's objects): the
+    shopper reads "Something went wrong on our side" and tries the same card again and again."""
+    gateway.script = [Declined("No.", {"code": object()})]
+    answer = await shopper.process()
+    assert (answer.status_code, answer.json()["code"]) == (400, "cocart_payment_failed")
+    assert isinstance(answer.json()["message"], str)

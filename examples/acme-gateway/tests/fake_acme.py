@@ -128,6 +128,8 @@ class FakeAcme:
             return 404, {"code": "not_found"}
         if payment["status"] == "captured" and payment["captured"] == minor:
             return 200, payment
+        if payment["status"] == "captured":
+            return 409, {"code": "already_captured"}
         if payment["status"] != "authorised" or minor > payment["minor"]:
             return 409, {"code": "not_authorised_for_that"}
         payment |= {"status": "captured", "captured": minor}

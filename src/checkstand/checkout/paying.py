@@ -122,7 +122,18 @@ async def _check_context(
             prepared.ending
             or not prepared.pays(attempt.cart_key, amount.minor, amount.currency.code)
         ):
-            raise PaymentContextStale
+            refusal = PaymentContextStale()
+            if prepared.reference and prepared.cart_key == attempt.cart_key:
+                refusal.own = (prepared.gateway, prepared.reference)
+            raise refusal
+
+
+async def end_soon(database: Database, refusal: PaymentContextStale, now: datetime) -> None:
+    """What was prepared for the caller's cart, and does not fit it any more, is over now: the
+    worker calls it off, or gives back what was paid."""
+    if refusal.own is not None:
+        async with database.transaction() as connection:
+            await contexts.expire(connection, *refusal.own, now)
 
 
 async def resume(

@@ -37,6 +37,7 @@ from checkstand.errors import (
     LinesNotForSale,
     NothingLeft,
     ParameterInvalid,
+    PaymentContextStale,
     PaymentPending,
     SoldOut,
     TotalsChanged,
@@ -91,7 +92,13 @@ class Process:
         give_up = time.monotonic() + self.wait_seconds
         async with self.carts.queue.turn(key, self.wait_seconds):
             while True:
-                match await self._open(key, command, ticket):
+                try:
+                    opened = await self._open(key, command, ticket)
+                except PaymentContextStale as stale:
+                    now = self.carts.clock.now()
+                    await paying.end_soon(self.carts.database, stale, now)
+                    raise
+                match opened:
                     case Busy():
                         if time.monotonic() > give_up:
                             raise CheckoutInProgress

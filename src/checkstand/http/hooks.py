@@ -16,7 +16,7 @@ router = APIRouter(prefix=WEBHOOK_PATH, tags=["webhooks"])
 
 @router.post(
     "/{gateway_id}",
-    responses=errors(400, 413, 500, 503),
+    responses=errors(400, 404, 413, 500, 503),
     response_model=dict[str, bool],
     openapi_extra={
         "requestBody": {

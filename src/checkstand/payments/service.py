@@ -186,6 +186,9 @@ class Payments:
             # Without the error's text: a provider may have put a name or a number into it.
             _log.error("to %s %s by %s: %s", what, attempt.id, attempt.gateway, _told(error))
             return Unknown(type(error).__name__)
+        if isinstance(outcome, Declined) and not _makes_sense(outcome, expected):
+            _log.error("to %s %s: %s declined in no way to tell", what, attempt.id, attempt.gateway)
+            return Declined("The payment was declined.")
         if not _makes_sense(outcome, expected):
             _log.error("to %s %s: %s answered nonsense", what, attempt.id, attempt.gateway)
             return Unknown("the gateway answered nonsense")

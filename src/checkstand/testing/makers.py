@@ -59,12 +59,13 @@ def attempt(gateway: str, amount: Money | None = None, **changes: Any) -> Attemp
 
 def approved(charged: Attempt, outcome: Approved) -> Attempt:
     """The attempt as the shop keeps it once the gateway has approved."""
+    taken = charged.amount if outcome.captured is None else outcome.captured
     return replace(
         charged,
         state=AttemptState.APPROVED,
         reference=outcome.reference or charged.reference,
         funds=outcome.funds,
-        captured=charged.amount.minor if outcome.funds is Funds.CAPTURED else 0,
+        captured=taken.minor if outcome.funds is Funds.CAPTURED else 0,
         billing=Address(),
         action=None,
         repeated=True,

@@ -178,6 +178,7 @@ class _Reload:
         self.shop = shop
         self._work = work
         self._working: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._gateways, self._reread, self._on_reload = gateways, reread, on_reload
 
     def set_to_work(self, settings: Settings) -> None:
@@ -197,6 +198,9 @@ class _Reload:
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         await self.shop.payments.close()
         await self.shop.addresses.close()
 
@@ -220,9 +224,21 @@ class _Reload:
         old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
         self.shop = replace(new, worker=old.worker)
         self._on_reload(self.shop)
+        closing = asyncio.create_task(_closed_later(old))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
         self.set_to_work(settings)
         logging.getLogger().setLevel(settings.log.level.upper())
         _log.warning("the settings were read again")
+
+
+async def _closed_later(old: Shop) -> None:
+    """Once no request can be at the gateways of a shop any more that another took the place of."""
+    try:
+        await asyncio.sleep(old.payments.longest + 5)
+    finally:
+        await old.payments.close()
+        await old.addresses.close()
 
 
 async def check_schema(url: str) -> None:

@@ -108,7 +108,7 @@ class AcmeGateway:
         elif isinstance(token, str) and _TOKEN.fullmatch(token):
             body |= {"token": token, "return_url": attempt.return_url}
         elif attempt.reference:  # continued after an action: it is there already
-            return self._outcome(await self._ask("GET", f"/payments/{attempt.id}"))
+            return self._outcome(attempt, await self._ask("GET", f"/payments/{attempt.id}"))
         else:
             return _declined("missing_token", "Send `token` as Acme's script made it: tok_….")
         try:
@@ -120,23 +120,26 @@ class AcmeGateway:
         if answer.status_code == 422:
             code = str(_body(answer).get("code", "refused"))
             return _declined(code, "Acme does not take this payment.")
-        return self._outcome(answer)
+        return self._outcome(attempt, answer)
 
     async def lookup(self, attempt: Attempt) -> Outcome:
         """What Acme has never heard of is cancelled there, so that it cannot come later."""
         answer = await self._ask("GET", f"/payments/{attempt.id}")
         if answer.status_code == 404:
             answer = await self._ask("POST", f"/payments/{attempt.id}/cancel")
-        return self._outcome(answer)
+        return self._outcome(attempt, answer)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
         answer = await self._ask("POST", f"/payments/{attempt.id}/capture", _sum(amount))
         if answer.status_code == 409:
+            if _body(answer).get("code") == "already_captured":
+                return _declined("already_captured", "Another amount was captured before.")
             return _declined("not_reserved", "So much is not reserved at Acme.")
-        return self._outcome(answer)
+        return self._outcome(attempt, answer)
 
     async def void(self, attempt: Attempt) -> Outcome:
-        outcome = self._outcome(await self._ask("POST", f"/payments/{attempt.id}/cancel"))
+        answer = await self._ask("POST", f"/payments/{attempt.id}/cancel")
+        outcome = self._outcome(attempt, answer)
         match outcome:
             case Approved():
                 return _declined("already_captured", "The money was taken; it can be refunded.")
@@ -204,14 +207,15 @@ class AcmeGateway:
             raise Silent(f"status {answer.status_code}")
         return answer
 
-    def _outcome(self, answer: httpx2.Response) -> Outcome:
+    def _outcome(self, attempt: Attempt, answer: httpx2.Response) -> Outcome:
         """What a payment says of itself. What is not understood is Unknown, never a decline."""
         if answer.status_code != 200:
             return Unknown(f"status {answer.status_code}")
         payment = _body(answer)
         match payment.get("status"):
             case "captured":
-                return Approved(Funds.CAPTURED, str(payment["id"]))
+                part = _part(attempt, payment["captured"])
+                return Approved(Funds.CAPTURED, str(payment["id"]), captured=part)
             case "authorised":
                 return Approved(Funds.AUTHORISED, str(payment["id"]))
             case "waiting":
@@ -231,8 +235,18 @@ def _tls() -> ssl.SSLContext:
 
 
 def _sum(amount: Money) -> dict[str, Any]:
-    """Acme takes major units with exactly the currency's decimals: "19.99", "500", "1.234"."""
-    return {"amount": amount.decimal(), "currency": amount.currency.code}
+    """Acme takes major units with exactly the decimals of ISO 4217: "19.99", "500", "1.234". A shop
+    may keep its prices with fewer."""
+    return {"amount": amount.in_iso().decimal(), "currency": amount.currency.code}
+
+
+def _part(attempt: Attempt, minor: int) -> Money | None:
+    """What Acme has taken, which it tells in minor units of ISO 4217; None for all of it. What the
+    shop has no decimals for is left out, so that it never gives back more than was taken."""
+    whole = attempt.amount.in_iso().minor
+    if minor == whole:
+        return None
+    return attempt.amount.currency.money(minor * attempt.amount.minor // whole)
 
 
 def _body(answer: httpx2.Response) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class RefundIn(_In):
     """Without `amount`, what the lines cost; without both, all that is left."""
 
     amount: Amount | None = Field(None, description="Major units.")
-    lines: list[RefundLineIn] = Field([], max_length=1000)
+    lines: list[RefundLineIn] | None = Field(None, min_length=1, max_length=1000)
     reason: str = Field("", max_length=500)
     restock: bool = Field(False, description="Whether the goods are back on the shelf.")
 
@@ -108,7 +108,7 @@ async def refund_order(order_id: int, request: Request, body: RefundIn | None = 
     body = body or RefundIn()
     command = RefundCommand(
         amount=body.amount,
-        lines=tuple((line.item_id, line.quantity) for line in body.lines),
+        lines=tuple((line.item_id, line.quantity) for line in body.lines or ()),
         reason=body.reason,
         restock=body.restock,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from checkstand.errors import WebhookRefused
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, Notice
+from checkstand.payments.gateways import taken
 from checkstand.payments.model import Approved, Attempt, Funds, Outcome, Refund
 
 
@@ -33,7 +34,7 @@ class OfflineGateway:
         return Approved(self.funds)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
-        return Approved(Funds.CAPTURED)
+        return taken.captured(attempt, "", amount.major())
 
     async def void(self, attempt: Attempt) -> Outcome:
         return Approved(Funds.RETURNED)

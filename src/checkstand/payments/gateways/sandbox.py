@@ -18,8 +18,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from checkstand.errors import WebhookRefused
-from checkstand.kit.money import Money
+from checkstand.kit.money import Currency, Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.sandbox_tokens import (
     SCENARIOS,
     SLOW_SECONDS,
@@ -119,7 +120,8 @@ class SandboxGateway:
         async with asyncio.timeout(self.timeout):
             if scenario is None:
                 # Also who comes back from the page without a token: then the payment is there.
-                return self._outcome(await self.ledger.open(self._payment(attempt, "declined")))
+                begun = await self.ledger.open(self._payment(attempt, "declined"))
+                return self._outcome(attempt, begun)
             if scenario.answer is Answer.SLOW:
                 await self._wait()
             if scenario.state is None:
@@ -130,21 +132,22 @@ class SandboxGateway:
                 return Unknown("the sandbox was told to be silent")
             if begun.begun_now and scenario.answer is Answer.ERROR:
                 return Unknown("the sandbox was told to fail", begun.id if scenario.late else "")
-            return self._outcome(begun, self._to_save(attempt, payment, begun))
+            return self._outcome(attempt, begun, self._to_save(attempt, payment, begun))
 
     async def lookup(self, attempt: Attempt) -> Outcome:
         """What was never begun is void from now on: should it still come, it is too late."""
         async with asyncio.timeout(self.timeout):
-            return self._outcome(await self.ledger.open(self._payment(attempt, "void")))
+            found = await self.ledger.open(self._payment(attempt, "void"))
+            return self._outcome(attempt, found)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
         async with asyncio.timeout(self.timeout):
-            found = await self.ledger.capture(attempt.id, amount)
+            found = await self.ledger.capture(attempt.id, amount.in_iso())
         if found is None or found.state != "approved":
             return _refused("nothing_reserved", "There is no reserved payment of this attempt.")
-        if not found.captured or found.captured != amount.minor:
-            return _refused("amount_too_large", "More, or another amount, was captured before.")
-        return Approved(Funds.CAPTURED, found.id)
+        if not found.captured:
+            return _refused("amount_too_large", "So much is not reserved.")
+        return taken.as_asked(_captured(attempt, found), attempt, amount)
 
     async def void(self, attempt: Attempt) -> Outcome:
         async with asyncio.timeout(self.timeout):
@@ -155,10 +158,10 @@ class SandboxGateway:
 
     async def refund(self, refund: Refund) -> Outcome:
         async with asyncio.timeout(self.timeout):
-            found = await self.ledger.refund(refund.attempt.id, refund.id, refund.amount)
+            found = await self.ledger.refund(refund.attempt.id, refund.id, refund.amount.in_iso())
         if found is None:
             return _refused("charge_unknown", "The sandbox took no such payment.")
-        if found.refunds.get(refund.id) != refund.amount.minor:
+        if found.refunds.get(refund.id) != refund.amount.in_iso().minor:
             return _refused("amount_too_large", "More than is left of the captured amount.")
         return Approved(Funds.RETURNED, refund.id)
 
@@ -205,28 +208,32 @@ class SandboxGateway:
     def _payment(self, attempt: Attempt, state: State, token: str = "") -> Played:
         scenario = SCENARIOS.get(token)
         now = self.house.clock.now()
-        taken = state == "approved" and not self.reserves
+        at_once = state == "approved" and not self.reserves
+        due = attempt.amount.in_iso()
         return Played(
             id=f"sbx_{secrets.token_hex(16)}",
             attempt_id=attempt.id,
             token=token,
             state=state,
-            amount=attempt.amount.minor,
-            currency=attempt.amount.currency.code,
+            amount=due.minor,
+            currency=due.currency.code,
             visible_at=now + timedelta(seconds=scenario.late if scenario else 0),
             created_at=now,
             authorised_only=self.reserves,
-            captured=attempt.amount.minor if taken else 0,
+            captured=due.minor if at_once else 0,
             return_url=attempt.return_url,
         )
 
-    def _outcome(self, payment: Played, saved: SavedMethod | None = None) -> Outcome:
+    def _outcome(
+        self, attempt: Attempt, payment: Played, saved: SavedMethod | None = None
+    ) -> Outcome:
         if payment.visible_at > self.house.clock.now():
             return Unknown("the sandbox does not tell yet", payment.id)
         match payment.state:
             case "approved":
-                funds = Funds.CAPTURED if payment.captured else Funds.AUTHORISED
-                return Approved(funds, payment.id, saved)
+                if payment.captured:
+                    return _captured(attempt, payment, saved)
+                return Approved(Funds.AUTHORISED, payment.id, saved)
             case "requires_action":
                 page = f"{self.house.base_url}/sandbox/pay/{payment.id}"
                 return NeedsAction(page, reference=payment.id)
@@ -282,6 +289,11 @@ def sign(secret: str, at: int, raw: bytes) -> str:
     """The signature header of a webhook that is sent `at` (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + raw, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
+
+
+def _captured(attempt: Attempt, found: Played, saved: SavedMethod | None = None) -> Approved:
+    minor = Currency.of(found.currency).money(found.captured)
+    return taken.captured(attempt, found.id, minor.major(), saved)
 
 
 def _declined(token: str) -> Declined:

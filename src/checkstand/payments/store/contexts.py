@@ -71,6 +71,17 @@ async def by_id(connection: Connection, context_id: str) -> Prepared | None:
     return _prepared(row) if row else None
 
 
+async def expire(connection: Connection, gateway: str, reference: str, now: datetime) -> None:
+    """Its time is over already."""
+    await connection.execute(
+        "UPDATE payment_contexts SET expires_at = least(expires_at, $3)"
+        " WHERE gateway = $1 AND reference = $2 AND reference <> ''",
+        gateway,
+        reference,
+        now,
+    )
+
+
 async def forget(connection: Connection, gateway: str, reference: str) -> None:
     """Erases what was prepared for a payment that is over."""
     await connection.execute(

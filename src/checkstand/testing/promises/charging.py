@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from checkstand.kit.money import Currency
 from checkstand.payments.gateway import Gateway
 from checkstand.payments.model import Approved, Attempt, Declined, Funds, NeedsAction, Unknown
 from checkstand.testing import makers
@@ -15,6 +16,7 @@ from checkstand.testing.makers import money
 from checkstand.testing.peer import Peer, Wish
 from checkstand.testing.promises.asking import (
     Bill,
+    asked,
     assert_declined,
     bill,
     charge,
@@ -99,6 +101,22 @@ class Charging:
             assert code != "USD", outcome
             assert_declined(outcome)
         await matches_ledger(peer, due.attempt, outcome)
+
+    async def test_an_amount_without_cents_is_charged_in_the_providers_units(
+        self, peer: Peer
+    ) -> None:
+        """A shop may keep its prices with fewer decimals than ISO 4217: 25 dollars are no cents."""
+        whole = Currency("USD", 0)
+        attempt = await paid(peer, whole.money(25))
+        assert await peer.charged(attempt.id) == [2500]
+        found = await looked_up(peer, attempt)
+        assert isinstance(found, Approved), found
+        assert found.captured is None, "it is the whole"
+        refund = makers.refund(attempt)
+        outcome = await asked(peer.gateway, peer.gateway.refund(refund))
+        assert isinstance(outcome, Approved), outcome
+        kept = sum(await peer.charged(attempt.id)) - sum(await peer.returned(attempt.id))
+        assert kept == 0, "all of it went back, or was called off"
 
 
 class Acting:

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from checkstand.kit.money import Currency
 from checkstand.payments.gateway import Gateway
 from checkstand.payments.model import Approved, Attempt, Declined, Funds, Unknown
 from checkstand.testing import makers
@@ -13,6 +14,7 @@ from checkstand.testing.makers import money
 from checkstand.testing.peer import Fault, Peer, Wish
 from checkstand.testing.promises.asking import (
     asked,
+    assert_declined,
     bill,
     charge,
     looked_up,
@@ -50,16 +52,72 @@ class Reserving:
             outcome = await asked(gateway, gateway.capture(attempt, attempt.amount))
             assert isinstance(outcome, Approved), outcome
             assert outcome.funds is Funds.CAPTURED
+            assert outcome.captured is None, "it is the whole"
         assert await peer.charged(attempt.id) == [1999]
         assert await peer.reserved(attempt.id) == []
 
     async def test_less_than_was_reserved_can_be_captured(
         self, peer: Peer, gateway: Gateway
     ) -> None:
+        """Whoever captures or looks it up is told how much it was."""
         attempt = await self.reserved(peer, gateway)
-        outcome = await asked(gateway, gateway.capture(attempt, money(1200)))
-        assert isinstance(outcome, Approved), outcome
+        for _ in range(2):
+            outcome = await asked(gateway, gateway.capture(attempt, money(1200)))
+            assert isinstance(outcome, Approved), outcome
+            assert (outcome.funds, outcome.captured) == (Funds.CAPTURED, money(1200))
         assert await peer.charged(attempt.id) == [1200]
+        found = await looked_up(peer, attempt, gateway)
+        assert isinstance(found, Approved), found
+        assert (found.funds, found.captured) == (Funds.CAPTURED, money(1200))
+
+    @pytest.mark.parametrize(("first", "then"), [(1200, 1999), (1200, 700), (1999, 1200)])
+    async def test_another_amount_than_was_captured_is_not_confirmed(
+        self, peer: Peer, gateway: Gateway, first: int, then: int
+    ) -> None:
+        attempt = await self.reserved(peer, gateway)
+        assert isinstance(await gateway.capture(attempt, money(first)), Approved)
+        kept = makers.approved(attempt, Approved(Funds.CAPTURED, captured=money(first)))
+        for known in (attempt, kept):  # the answer was lost, or not
+            outcome = await asked(gateway, gateway.capture(known, money(then)))
+            declined = assert_declined(outcome)
+            assert declined.gateway_error["code"] == "already_captured"
+        assert await peer.charged(attempt.id) == [first]
+
+    @pytest.mark.parametrize("fault", list(Fault))
+    async def test_after_a_fault_it_is_known_how_much_was_captured(
+        self, peer: Peer, gateway: Gateway, fault: Fault
+    ) -> None:
+        attempt = await self.reserved(peer, gateway)
+        play(peer, fault)
+        outcome = await asked(gateway, gateway.capture(attempt, money(1200)))
+        assert isinstance(outcome, Approved | Unknown), outcome
+        found = await looked_up(peer, attempt, gateway)
+        assert isinstance(found, Approved), found
+        charged = await peer.charged(attempt.id)
+        if found.funds is Funds.AUTHORISED:
+            assert charged == []
+        else:
+            assert (charged, found.captured) == ([1200], money(1200))
+
+    async def test_a_reservation_counts_in_the_providers_units(
+        self, peer: Peer, gateway: Gateway
+    ) -> None:
+        """A shop may keep its prices without cents: `captured` is what it booked, in its units."""
+        whole = Currency("USD", 0)
+        due = await bill(peer, Wish.APPROVE, whole.money(25), gateway=gateway)
+        outcome = await charge(peer, due, gateway)
+        assert isinstance(outcome, Approved), outcome
+        assert await peer.reserved(due.attempt.id) == [2500]
+        attempt = makers.approved(due.attempt, outcome)
+        taken = await asked(gateway, gateway.capture(attempt, whole.money(10)))
+        assert isinstance(taken, Approved), taken
+        assert taken.captured == whole.money(10)
+        assert await peer.charged(attempt.id) == [1000]
+        again = await asked(gateway, gateway.capture(attempt, whole.money(25)))
+        assert isinstance(again, Declined), again
+        found = await looked_up(peer, attempt, gateway)
+        assert isinstance(found, Approved), found
+        assert found.captured == whole.money(10)
 
     async def test_more_than_was_reserved_is_not_captured(
         self, peer: Peer, gateway: Gateway

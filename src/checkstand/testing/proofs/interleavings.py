@@ -16,7 +16,15 @@ from checkstand.testing.peer import Fault, Wish
 from checkstand.testing.proofs import tally
 from checkstand.testing.proofs.books import assert_given_back, read_books
 from checkstand.testing.proofs.stepping import interleaved
-from checkstand.testing.proofs.till import Purchase, Stage, Till, open_till, tried
+from checkstand.testing.proofs.till import (
+    NOBODY_WAITS,
+    Purchase,
+    Stage,
+    Till,
+    lock_watch,
+    open_till,
+    tried,
+)
 
 ACTORS = ("client", "webhook", "worker", "second client", "refund")
 _LEASES_OVER = timedelta(seconds=20)
@@ -108,9 +116,11 @@ async def _tell(till: Till, purchase: Purchase) -> None:
 
 
 @asynccontextmanager
-async def open_cast(stage: Stage) -> AsyncIterator[Cast]:
+async def open_cast(stage: Stage, wait: float = 0.3) -> AsyncIterator[Cast]:
     async with AsyncExitStack() as stack:
-        tills = {name: await stack.enter_async_context(open_till(stage)) for name in ACTORS}
+        tills = {
+            name: await stack.enter_async_context(open_till(stage, wait=wait)) for name in ACTORS
+        }
         if "refunds" not in tills["refund"].peer.gateway.description.supports:
             pytest.skip("the gateway does not give money back")
         yield Cast(tills)
@@ -143,22 +153,23 @@ class InterleavingProofs:
 
     async def test_interleaved_at_every_await(self, stage: Stage) -> None:
         steps = 0
-        async with open_cast(stage) as cast:
-            for seed in self.seeds:
-                steps += await self.play(cast, seed)
+        for seed in self.seeds:
+            steps += len(await play(stage, seed))
         tally.add("interleavings at await points", len(self.seeds), f"seeds, {steps:,} steps")
 
-    async def play(self, cast: Cast, seed: int) -> int:
-        """One seed; its number of steps. What fails says its seed: run it again by
-        `seeds = range(seed, seed + 1)`."""
-        play = Play.of(random.Random(seed), cast.tills["client"].peer.wishes)
-        purchase = await cast.enter(play)
-        acts = {name: act() for name, act in cast.acts(play, purchase).items()}
-        steps: list[str] = []
+
+async def play(stage: Stage, seed: int) -> list[str]:
+    """One seed, by a cast that remembers nothing of another; who took each step. What fails says
+    its seed: run it again by `seeds = range(seed, seed + 1)`."""
+    steps: list[str] = []
+    async with open_cast(stage, NOBODY_WAITS) as cast, lock_watch(stage) as waiting:
+        scene = Play.of(random.Random(seed), cast.tills["client"].peer.wishes)
+        purchase = await cast.enter(scene)
+        acts = {name: act() for name, act in cast.acts(scene, purchase).items()}
         try:
-            await interleaved(acts, seed, cast.tills["refund"].waiting_for_locks, steps)
-            await cast.finish(play, purchase)
+            await interleaved(acts, seed, waiting, steps)
+            await cast.finish(scene, purchase)
         except BaseException as error:
-            error.add_note(f"seed {seed}; {play}; steps: {' '.join(steps)}")
+            error.add_note(f"seed {seed}; {scene}; steps: {' '.join(steps)}")
             raise
-        return len(steps)
+    return steps

@@ -16,7 +16,16 @@ from checkstand.testing.proofs import tally
 from checkstand.testing.proofs.books import assert_bought, assert_not_bought, read_books
 from checkstand.testing.proofs.faults import needs
 from checkstand.testing.proofs.stepping import interleaved
-from checkstand.testing.proofs.till import IN_STOCK, Purchase, Stage, Till, open_till, tried
+from checkstand.testing.proofs.till import (
+    IN_STOCK,
+    NOBODY_WAITS,
+    Purchase,
+    Stage,
+    Till,
+    lock_watch,
+    open_till,
+    tried,
+)
 
 _SECOND = timedelta(seconds=1)
 
@@ -35,7 +44,7 @@ class RaceProofs:
             for till, seconds in ((one, 10), (two, 10), (three, 30)):  # one finds leases over
                 till.clock.ahead += seconds * _SECOND
             await at_once(
-                one,
+                stage,
                 seed,
                 client=tried(one.process(purchase)),
                 worker=two.work(),
@@ -54,7 +63,7 @@ class RaceProofs:
             thief = await two.prepare(Wish.BROWSER)
             thief = Purchase(thief.cart_key, thief.product_id, thief.total, owner.payment)
             await at_once(
-                three, seed, owner=tried(one.process(owner)), thief=tried(two.process(thief))
+                stage, seed, owner=tried(one.process(owner)), thief=tried(two.process(thief))
             )
             await tried(one.process(owner))
             await settled(one)
@@ -75,7 +84,7 @@ class RaceProofs:
                 one.fail_next(Fault.ERROR_AFTER)
             order = failed.order
             await at_once(
-                three,
+                stage,
                 seed,
                 process=tried(one.process(purchase)),
                 pay=tried(two.pay(purchase, order.id, order.order_key)),
@@ -112,7 +121,7 @@ class RaceProofs:
 
             if agreed == "before":
                 await two.agree(purchase)
-            await at_once(three, seed, edit=editing(), paid=paying())
+            await at_once(stage, seed, edit=editing(), paid=paying())
             await settled(one)
             books = await read_books(one, purchase)
             assert books.charges == books.order_totals, books
@@ -128,24 +137,27 @@ class RaceProofs:
     async def _raced(
         self, stage: Stage, name: str, race: Callable[[Till, Till, Till, int], Awaitable[None]]
     ) -> None:
-        async with open_till(stage) as one, open_till(stage) as two, open_till(stage) as three:
-            for seed in self.seeds:
-                for till in (one, two, three):
-                    till.clock.ahead = timedelta()
+        for seed in self.seeds:
+            async with (
+                open_till(stage, wait=NOBODY_WAITS) as one,
+                open_till(stage, wait=NOBODY_WAITS) as two,
+                open_till(stage, wait=NOBODY_WAITS) as three,
+            ):
                 try:
                     await race(one, two, three, seed)
+                    assert await one.looks_due() == 0, "looks are left"
                 except BaseException as error:
                     error.add_note(f"{name}, seed {seed}")
                     raise
-                assert await one.looks_due() == 0, f"{name}, seed {seed}: looks are left"
         tally.add(f"race of {name}", len(self.seeds), "seeds")
 
 
-async def at_once(watch: Till, seed: int, **acts: Coroutine[Any, Any, Any]) -> None:
-    """Interleaved as the seed says; `watch` is asked who waits for a lock."""
+async def at_once(stage: Stage, seed: int, **acts: Coroutine[Any, Any, Any]) -> None:
+    """Interleaved as the seed says."""
     steps: list[str] = []
     try:
-        await interleaved(acts, seed, watch.waiting_for_locks, steps)
+        async with lock_watch(stage) as waiting:
+            await interleaved(acts, seed, waiting, steps)
     except BaseException as error:
         error.add_note(f"steps: {' '.join(steps)}")
         raise

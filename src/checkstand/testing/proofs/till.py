@@ -6,7 +6,7 @@ Several tills on one database are several processes of one shop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,9 @@ from checkstand.testing.proofs.link import Link
 from checkstand.wiring import Shop, build
 
 IN_STOCK = 5
+NOBODY_WAITS = 0.0
+"""For who is played by a seed: how often a waiting request looks again is a matter of seconds, and
+would not be the same the next time. It is refused at once, and comes back in the end."""
 OPERATOR = Caller(operator=True)
 
 
@@ -193,12 +196,6 @@ class Till:
         """Attempts about which the provider is to be asked, now or later."""
         return await self._count("payment_attempts WHERE next_look_at IS NOT NULL")
 
-    async def waiting_for_locks(self) -> int:
-        """Connections that wait for a lock of the database."""
-        return await self._count(
-            "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-
     async def _count(self, what: str) -> int:
         async with self.shop.database.acquire() as connection:
             return int(await connection.fetchval(f"SELECT count(*) FROM {what}"))
@@ -228,6 +225,28 @@ def _order_id(placement: Placement) -> str:
     return str(placement.order.id)
 
 
+@asynccontextmanager
+async def lock_watch(stage: Stage) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Says how many connections wait for a lock of the database, by a connection of its own:
+    whoever is watched must not find his pool changed."""
+    database = await Database.open(stage.database_url, PoolOptions(min_size=1, max_size=1))
+
+    async def waiting() -> int:
+        async with database.acquire() as connection:
+            return int(
+                await connection.fetchval(
+                    # Who was granted a lock and has not woken yet does not wait any more.
+                    "SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a"
+                    " USING (pid) WHERE NOT l.granted AND a.datname = current_database()"
+                )
+            )
+
+    try:
+        yield waiting
+    finally:
+        await database.close()
+
+
 async def tried(act: Coroutine[Any, Any, object]) -> None:
     """A refusal is an answer too: whoever got it tries again in the end."""
     with suppress(Refusal):
@@ -239,18 +258,21 @@ def order_of(answer: Placement | Replay) -> int:
     return int(answer.response) if isinstance(answer, Replay) else answer.order.id
 
 
-@lru_cache(maxsize=1)
-def _settings(database_url: str) -> Settings:
+@lru_cache(maxsize=4)
+def _settings(database_url: str, wait: float) -> Settings:
     """Read once: a process that was forked has them at once."""
     settings = demo_settings(database_url, "http://shop.test")
-    checkout = settings.checkout.model_copy(update={"access": "open", "wait_seconds": 0.3})
+    checkout = settings.checkout.model_copy(update={"access": "open", "wait_seconds": wait})
     return settings.model_copy(update={"checkout": checkout})
 
 
 @asynccontextmanager
-async def open_till(stage: Stage, ahead: timedelta = timedelta()) -> AsyncIterator[Till]:
-    """A server process, as far as a purchase can tell; `ahead`: how far its clock goes before."""
-    settings = _settings(stage.database_url)
+async def open_till(
+    stage: Stage, ahead: timedelta = timedelta(), wait: float = 0.3
+) -> AsyncIterator[Till]:
+    """A server process, as far as a purchase can tell; `ahead`: how far its clock goes before,
+    `wait`: seconds that a shopper waits for another request."""
+    settings = _settings(stage.database_url, wait)
     clock = MovedClock(ahead)
     peer = stage.connect(clock)
     link = Link(peer.gateway)

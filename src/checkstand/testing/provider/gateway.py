@@ -84,7 +84,7 @@ class ProviderGateway:
             "id": attempt.id,
             "token": token,
             "reference": reference,
-            "amount": attempt.amount.minor,
+            "amount": attempt.amount.in_iso().minor,
             "currency": attempt.amount.currency.code,
             "binding": attempt.binding,
         }
@@ -103,7 +103,10 @@ class ProviderGateway:
         return await self._moved("close", asked)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
-        return await self.lookup(attempt)  # everything is captured at once
+        found = await self.lookup(attempt)  # everything is captured at once
+        if isinstance(found, Approved) and amount != attempt.amount:
+            return _declined("already_captured")
+        return found
 
     async def void(self, attempt: Attempt) -> Outcome:
         closed = await self._closed(attempt)
@@ -117,7 +120,7 @@ class ProviderGateway:
         asked = {
             "name": refund.attempt.id,
             "refund_id": refund.id,
-            "amount": refund.amount.minor,
+            "amount": refund.amount.in_iso().minor,
         }
         done = await self._moved("refund", asked)
         if isinstance(done, Unknown):
@@ -177,7 +180,7 @@ def _outcome(told: dict[str, Any] | Unknown, attempt: Attempt) -> Outcome:
         return _declined(told["code"])
     if told["state"] == APPROVED:
         if (told["amount"], told["currency"]) != (
-            attempt.amount.minor,
+            attempt.amount.in_iso().minor,
             attempt.amount.currency.code,
         ):
             return _declined("not_for_this")

@@ -3,6 +3,7 @@ so that they meet nobody else's."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from checkstand.testing.peer import Fault
 from checkstand.testing.provider.ledger import Ledger, Payment, Refused
@@ -100,13 +102,45 @@ async def _silence(request: Request) -> JSONResponse:
     return JSONResponse({}, 500)
 
 
+class _Transport:
+    """Sends head and body of an answer together: else it arrives in one piece or in two, and the
+    interleavings would not be the same twice."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._kept: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._kept:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._kept.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        kept, self._kept = b"".join(self._kept), []
+        if kept and not self._transport.is_closing():
+            self._transport.write(kept)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Protocol(HttpToolsProtocol):
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(_Transport(transport))  # type: ignore[arg-type]
+
+
 def main(listener: int) -> None:
     """Serves on an inherited socket until SIGTERM, or until whoever started it is gone."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     desk = Desk()
     routes = [Route("/{what}", desk.answer, methods=["POST"])]
-    config = uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off")
+    app = Starlette(routes=routes)
+    config = uvicorn.Config(app, http=_Protocol, log_level="warning", lifespan="off")
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener)])
 
 

@@ -17,12 +17,12 @@ import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.authorizenet import ledger, names, reasons, refunds, requests
 from checkstand.payments.gateways.authorizenet.account import Account
 from checkstand.payments.gateways.authorizenet.answers import Said, said
@@ -236,7 +236,7 @@ class AuthorizeNetGateway:
         if over or attempt.id in self.given_up:
             return await self._unwanted(attempt, known)
         if known.status in ledger.CAPTURED:
-            return Approved(Funds.CAPTURED, known.id)
+            return taken.captured(attempt, known.id, known.amount)
         if known.status in ledger.RESERVED:
             return Approved(Funds.AUTHORISED, known.id)
         if known.status in ledger.GONE:
@@ -251,7 +251,7 @@ class AuthorizeNetGateway:
             _log.error("attempt %s was given up, and has %s: voided", attempt.id, known.id)
             left = await self._let_go(attempt, known.id)
             if left.status in ledger.CAPTURED:  # too late to void: it was settled
-                return Approved(Funds.CAPTURED, known.id)
+                return taken.captured(attempt, left.id, left.amount)
             if left.status not in ledger.GONE:
                 return Unknown(f"the transaction is still {left.status}", known.id)
         return reasons.plain("not_received", _GONE)
@@ -273,20 +273,20 @@ class AuthorizeNetGateway:
                 "not_authorised", "Nothing is reserved any more: it was let go of."
             )
         if known.status in ledger.CAPTURED:
-            return Approved(Funds.CAPTURED, known.id)
+            return _captured(attempt, known, amount)
         if known.status not in ledger.RESERVED:
             return Unknown(f"the transaction is {known.status}", known.id)
-        if Decimal(amount.decimal()) > known.amount or amount.currency != attempt.amount.currency:
+        if amount.major() > known.amount or amount.currency != attempt.amount.currency:
             return reasons.plain(
                 "amount_too_high", "Authorize.Net cannot take more than was reserved."
             )
         body = requests.capture(attempt, known.id, amount)
         told = said(await self.api.ask("createTransactionRequest", body))
         if told.response == "1":
-            return Approved(Funds.CAPTURED, known.id)
+            return taken.captured(attempt, known.id, amount.major())
         left = await ledger.by_id(self.api, known.id)
         if left is not None and left.status in ledger.CAPTURED:
-            return Approved(Funds.CAPTURED, known.id)
+            return _captured(attempt, left, amount)
         if told.response in ("2", "3") and told.reason not in reasons.NOT_FINAL:
             return reasons.declined(told.reason, told.text)
         return Unknown(f"not captured: {told.reason or told.api_code}", known.id)
@@ -313,3 +313,8 @@ class AuthorizeNetGateway:
         return await refunds.refund(
             self.api, known, refund, self.clock.now(), asked_before=asked_before
         )
+
+
+def _captured(attempt: Attempt, known: Transaction, amount: Money) -> Outcome:
+    """The answer to a capture of `amount` when there is a captured transaction already."""
+    return taken.as_asked(taken.captured(attempt, known.id, known.amount), attempt, amount)

@@ -7,7 +7,6 @@ asked again, and for 8 hours Authorize.Net refuses the same one as a duplicate.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
 from checkstand.payments.gateways.authorizenet import ledger, reasons, requests
 from checkstand.payments.gateways.authorizenet.answers import said
@@ -31,7 +30,7 @@ async def refund(
 ) -> Outcome:
     """The whole of an unsettled payment is voided; a part of one is declined, saying when it will
     work; of a settled one, any part is refunded."""
-    amount = Decimal(refund.amount.decimal())
+    amount = refund.amount.major()
     if paid.status == "voided":
         # All of it went back, so this refund did, if it was for all of it.
         return Approved(Funds.RETURNED, paid.id) if _is_all(refund) else _refused("54")

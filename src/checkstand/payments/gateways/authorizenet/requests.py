@@ -43,7 +43,7 @@ class Nonce:
 def charge(attempt: Attempt, nonce: Nonce, *, at_once: bool) -> dict[str, Any]:
     request: dict[str, Any] = {
         "transactionType": "authCaptureTransaction" if at_once else "authOnlyTransaction",
-        "amount": attempt.amount.decimal(),
+        "amount": attempt.amount.in_iso().decimal(),
         "currencyCode": attempt.amount.currency.code,
         "payment": {"opaqueData": {"dataDescriptor": nonce.descriptor, "dataValue": nonce.value}},
         "order": names.order(attempt.id),
@@ -62,7 +62,7 @@ def capture(attempt: Attempt, reference: str, amount: Money) -> dict[str, Any]:
         names.invoice(attempt.id),
         {
             "transactionType": "priorAuthCaptureTransaction",
-            "amount": amount.decimal(),
+            "amount": amount.in_iso().decimal(),
             "refTransId": reference,
         },
     )
@@ -78,7 +78,7 @@ def refund(name: str, reference: str, amount: Money, last_four: str) -> dict[str
         names.invoice(name),
         {
             "transactionType": "refundTransaction",
-            "amount": amount.decimal(),
+            "amount": amount.in_iso().decimal(),
             "currencyCode": amount.currency.code,
             "payment": {"creditCard": {"cardNumber": last_four, "expirationDate": "XXXX"}},
             "refTransId": reference,

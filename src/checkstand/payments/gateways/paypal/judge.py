@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.paypal.amounts import equal
 from checkstand.payments.gateways.paypal.declines import refused
 from checkstand.payments.gateways.paypal.order import CLOSED, Movement, PayPalOrder
@@ -68,7 +70,7 @@ def paid(order: PayPalOrder, attempt: Attempt) -> Outcome:
     if order.captures:
         return _captured(order, attempt)
     reserved = {each.status for each in order.authorizations}
-    if "CAPTURED" in reserved or "PARTIALLY_CAPTURED" in reserved:
+    if "CAPTURED" in reserved and "PARTIALLY_CAPTURED" not in reserved:  # all of it
         return Approved(Funds.CAPTURED, order.id)
     if "CREATED" in reserved:
         return Approved(Funds.AUTHORISED, order.id)
@@ -84,10 +86,10 @@ def paid(order: PayPalOrder, attempt: Attempt) -> Outcome:
 def _captured(order: PayPalOrder, attempt: Attempt) -> Outcome:
     states = {each.status for each in order.captures}
     if any(state in states for state in _TAKEN):
-        return Approved(Funds.CAPTURED, order.id)
+        return _taken(order, attempt)
     if "REFUNDED" in states:
         if attempt.funds is not None:  # it was paid; that it was given back is another story
-            return Approved(Funds.CAPTURED, order.id)
+            return _taken(order, attempt)
         return refused(
             "refunded",
             "This PayPal payment was given back. Please pay again.",
@@ -103,6 +105,15 @@ def _captured(order: PayPalOrder, attempt: Attempt) -> Outcome:
     return Unknown(f"captures: {_told(order.captures)}", order.id)
 
 
+def _taken(order: PayPalOrder, attempt: Attempt) -> Outcome:
+    """Approved with what the captures have taken, given back since or not."""
+    values = [each.value for each in order.captures if each.status in (*_TAKEN, "REFUNDED")]
+    told = [value for value in values if value is not None]
+    if len(told) < len(values):
+        return Unknown("a capture without an amount", order.id)
+    return taken.captured(attempt, order.id, sum(told, Decimal(0)))
+
+
 def _captured_otherwise(attempt: Attempt, order: PayPalOrder) -> bool:
     """Whether an order that was to be captured at once was, but with another amount than is due:
     a browser that holds a token of PayPal's can change an order until it is captured."""
@@ -116,10 +127,12 @@ def _told(movements: Sequence[Movement]) -> str:
     return ", ".join(f"{each.status} {each.reason}".strip() for each in movements)[:200] or "none"
 
 
-def of_capture(capture: Movement, order_id: str) -> Outcome:
+def of_capture(capture: Movement, order_id: str, attempt: Attempt) -> Outcome:
     """What a capture of reserved money came to."""
     if capture.status in (*_TAKEN, "REFUNDED"):
-        return Approved(Funds.CAPTURED, order_id)
+        if capture.value is None:
+            return Unknown("a capture without an amount", order_id)
+        return taken.captured(attempt, order_id, capture.value)
     if capture.status in _NOT_TAKEN:
         return refused("capture_declined", "PayPal declined the capture.")
     return Unknown(f"capture: {_told([capture])}", order_id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from checkstand.kit.money import Money
-from checkstand.payments.gateways.paypal.amounts import equal
+from checkstand.payments.gateways.paypal.amounts import equal, number
 from checkstand.payments.gateways.paypal.client import NoAnswer, link_in
 
 CLOSED = "checkstand-closed"
@@ -24,6 +25,11 @@ class Movement:
     amount: Mapping[str, Any] = field(repr=False)
     reason: str = ""
     custom_id: str = ""
+
+    @property
+    def value(self) -> Decimal | None:
+        """Major units; None when PayPal has not told them."""
+        return number(self.amount.get("value"))
 
     def is_for(self, amount: Money) -> bool:
         return equal(amount, self.amount)

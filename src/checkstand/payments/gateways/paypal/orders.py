@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Due
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.paypal import amounts, declines, making
 from checkstand.payments.gateways.paypal.client import (
     Answer,
@@ -248,7 +249,11 @@ class Orders:
         return await self.finish(attempt, now)
 
     async def capture(self, attempt: Attempt, order: PayPalOrder, amount: Money) -> Outcome:
-        """Takes what the order has reserved, once: the rest is let go of."""
+        """Takes what the order has reserved, once: the rest is let go of. Declined when another
+        amount was captured before."""
+        return taken.as_asked(await self._capture(attempt, order, amount), attempt, amount)
+
+    async def _capture(self, attempt: Attempt, order: PayPalOrder, amount: Money) -> Outcome:
         reserved = next((a for a in order.authorizations if a.status == "CREATED"), None)
         if order.captures or (reserved is None and order.authorizations):
             return paid(order, attempt)
@@ -258,7 +263,11 @@ class Orders:
         path = f"{AUTHORIZATIONS}/{reserved.id}/capture"
         answer = await self.api.post(path, body, request_id=f"{attempt.id}-capture")
         if answer.done:
-            return of_capture(movement(answer.body), order.id)
+            done = movement(answer.body)
+            if done.value is None:  # a minimal answer
+                now = await self.read(order.id)
+                return paid(now, attempt) if now else Unknown("captured", order.id)
+            return of_capture(done, order.id, attempt)
         if answer.issue in declines.IN_PROGRESS or answer.issue in declines.LOOK_AGAIN:
             return Unknown(answer.issue, order.id)
         complain("capture", attempt.id, answer)

@@ -113,7 +113,6 @@ def _refundable(order: PayPalOrder, amount: Money) -> Movement | None:
     say what is wrong."""
     found = [each for each in order.captures if each.status in ("COMPLETED", "PARTIALLY_REFUNDED")]
     for each in found:
-        value = amounts.number(each.amount.get("value"))
-        if value is not None and value >= amount.major():
+        if each.value is not None and each.value >= amount.major():
             return each
     return found[0] if found else None

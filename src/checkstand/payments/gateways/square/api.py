@@ -10,10 +10,12 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import httpx2
 
+from checkstand.kit.money import Currency, is_currency
 from checkstand.payments.gateways.trust import trusted
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,10 @@ class Seen:
     refund_ids: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    def major(self) -> Decimal:
+        """Its amount in major units: what was taken, once it is COMPLETED."""
+        return Currency.of(self.currency).money(self.minor).major()
+
     @property
     def needs_verification(self) -> bool:
         """Refused, and the bank says that it would not be after a check by the shopper."""
@@ -84,12 +90,14 @@ class Seen:
         money = raw.get("amount_money")
         money = money if isinstance(money, Mapping) else {}
         minor = money.get("amount")
+        if not isinstance(minor, int) or not is_currency(_word(money, "currency")):
+            raise Silent("a payment without an amount")
         card = raw.get("card_details")
         refunds = raw.get("refund_ids")
         return cls(
             id=_word(raw, "id"),
             status=_word(raw, "status"),
-            minor=minor if isinstance(minor, int) else 0,
+            minor=minor,
             currency=_word(money, "currency"),
             reference_id=_word(raw, "reference_id"),
             created_at=_word(raw, "created_at"),

@@ -28,6 +28,7 @@ from typing import Any
 from checkstand.kit.clock import Clock
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.payment_data import Unusable
 from checkstand.payments.gateways.remembered import Remembered
 from checkstand.payments.gateways.square import orders, refunds
@@ -210,7 +211,7 @@ class SquareGateway:
             action_data={
                 **self.account.storefront(),
                 "intent": "CHARGE",
-                "amount": attempt.amount.decimal(),
+                "amount": attempt.amount.in_iso().decimal(),
                 "currency_code": attempt.amount.currency.code,
             },
             reference=reference,
@@ -220,15 +221,15 @@ class SquareGateway:
         """The outcome of a payment that Square has; an open attempt's reserved money is taken."""
         match seen.status:
             case "COMPLETED":
-                return Approved(Funds.CAPTURED, seen.id)
+                return taken.captured(attempt, seen.id, seen.major())
             case "APPROVED" if self._is_over(attempt):
                 # It came after the attempt was given up: it must not stay.
                 left = await self._cancelled(seen.id)
                 if left.status == "COMPLETED":  # by hand, in Square's dashboard
-                    return Approved(Funds.CAPTURED, seen.id)
+                    return taken.captured(attempt, left.id, left.major())
                 return plain("canceled", _GONE)
             case "APPROVED" if self.at_once and attempt.state.live:
-                return await self._completed(seen.id)
+                return await self._completed(attempt, seen.id)
             case "APPROVED":
                 return Approved(Funds.AUTHORISED, seen.id)
             case "CANCELED":
@@ -239,7 +240,7 @@ class SquareGateway:
                 return declined(seen.problems)
         return Unknown(f"the payment is {seen.status}", seen.id)
 
-    async def _completed(self, reference: str) -> Outcome:
+    async def _completed(self, attempt: Attempt, reference: str) -> Outcome:
         """Takes what is reserved. Square refuses to do it twice; then it tells how things are."""
         try:
             answer = await self.api.ask("POST", f"/v2/payments/{reference}/complete", {})
@@ -248,7 +249,7 @@ class SquareGateway:
         except Silent as silence:
             return Unknown(str(silence), reference)
         if seen is not None and seen.status == "COMPLETED":
-            return Approved(Funds.CAPTURED, reference)
+            return taken.captured(attempt, reference, seen.major())
         if seen is not None and seen.status in ("CANCELED", "FAILED"):
             return declined(seen.problems or [Problem(seen.status)])
         return Unknown("the payment could not be completed", reference)
@@ -342,22 +343,23 @@ class SquareGateway:
         if seen is None or seen.status in ("CANCELED", "FAILED"):
             return plain("not_authorised", "Nothing is reserved any more: it was let go of.")
         if seen.status == "COMPLETED":
-            return Approved(Funds.CAPTURED, seen.id)
+            return taken.as_asked(taken.captured(attempt, seen.id, seen.major()), attempt, amount)
         if seen.status != "APPROVED":
             return Unknown(f"the payment is {seen.status}", seen.id)
-        if amount.minor > seen.minor or amount.currency.code != seen.currency:
+        asked = amount.in_iso()
+        if asked.minor > seen.minor or asked.currency.code != seen.currency:
             return plain("amount_too_high", "Square cannot take more than was reserved.")
-        if amount.minor < seen.minor:
+        if asked.minor < seen.minor:
             refusal = await self._lowered(attempt, seen, amount)
             if refusal is not None:
                 return refusal
-        return await self._completed(seen.id)
+        return taken.as_asked(await self._completed(attempt, seen.id), attempt, amount)
 
     async def _lowered(self, attempt: Attempt, seen: Seen, amount: Money) -> Declined | None:
         """CompletePayment takes all that is reserved, so the reservation is made smaller first."""
-        money = {"amount": amount.minor, "currency": amount.currency.code}
+        money = orders.money(amount)
         body = {
-            "idempotency_key": orders.key(attempt.id, "amount", str(amount.minor)),
+            "idempotency_key": orders.key(attempt.id, "amount", str(money["amount"])),
             "payment": {"amount_money": money, "version_token": seen.version_token},
         }
         answer = await self.api.ask("PUT", f"/v2/payments/{seen.id}", body)

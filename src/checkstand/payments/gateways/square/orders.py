@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from checkstand.customers.addresses import Address
+from checkstand.kit.money import Money
 from checkstand.payments.gateways import payment_data
 from checkstand.payments.model import Attempt, AttemptState
 
@@ -88,15 +89,18 @@ class Source:
         )
 
 
+def money(amount: Money) -> dict[str, Any]:
+    """An amount as Square counts it: in the minor units of ISO 4217."""
+    counted = amount.in_iso()
+    return {"amount": counted.minor, "currency": counted.currency.code}
+
+
 def charge_body(attempt: Attempt, source: Source, location_id: str, at_once: bool) -> Any:
     """The body of CreatePayment. Always reserved first (see SquareGateway)."""
     body: dict[str, Any] = {
         "source_id": source.source_id,
         "idempotency_key": charge_key(attempt),
-        "amount_money": {
-            "amount": attempt.amount.minor,
-            "currency": attempt.amount.currency.code,
-        },
+        "amount_money": money(attempt.amount),
         "autocomplete": False,
         "delay_action": "CANCEL",
         "location_id": location_id,

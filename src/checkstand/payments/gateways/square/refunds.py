@@ -31,7 +31,7 @@ async def refund(api: Api, seen: Seen, refund: Refund) -> Outcome:
     body = {
         "idempotency_key": orders.key(refund.id),
         "payment_id": seen.id,
-        "amount_money": {"amount": refund.amount.minor, "currency": refund.amount.currency.code},
+        "amount_money": orders.money(refund.amount),
         "reason": orders.refund_reason(refund.id, refund.reason),
     }
     answer = await api.ask("POST", "/v2/refunds", body)

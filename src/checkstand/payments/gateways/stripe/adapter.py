@@ -14,6 +14,7 @@ from checkstand.errors import PaymentMethodUnknown, ProviderSilent
 from checkstand.kit.crypto import same
 from checkstand.kit.money import Money
 from checkstand.payments.gateway import Context, Description, Due, House, Notice
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.stripe import declines, intents, keys, spellings, webhooks
 from checkstand.payments.gateways.stripe.amounts import NotTaken, stripe_amount
 from checkstand.payments.gateways.stripe.api import Api, detail, named, was_replayed
@@ -54,6 +55,8 @@ class StripeGateway:
             raise PaymentMethodUnknown(
                 f"This payment method cannot take this amount: {error.reason}."
             ) from None
+        except stripe.InvalidRequestError as error:
+            raise _refused(error) from None
         except (stripe.StripeError, Unreadable, TimeoutError) as error:
             reason = named(error) if isinstance(error, stripe.StripeError) else str(error)
             _log.error("no payment context from Stripe: %s", reason)
@@ -161,9 +164,8 @@ class StripeGateway:
             refused = named(error)
             intent = await self.api.retrieve(reference)
         if intent.status == "succeeded":
-            if intent.received is not None and intent.received != wanted:
-                return declines.refused("already_captured", "Another amount was taken before.")
-            return Approved(Funds.CAPTURED, reference)
+            approved = taken.captured(conversation.attempt, reference, intent.taken)
+            return taken.as_asked(approved, conversation.attempt, amount)
         if intent.status == "canceled":
             text = "The reservation is over: it was voided, or has expired. Nothing was taken."
             return declines.refused("reservation_over", text)
@@ -211,6 +213,19 @@ class StripeGateway:
             if isinstance(metadata, Mapping) and metadata.get(intents.REFUND) == refund.id:
                 return entry
         return None
+
+
+def _refused(error: stripe.InvalidRequestError) -> PaymentMethodUnknown:
+    """Stripe has understood the request for a context and says no: it will tomorrow, too."""
+    code, param = detail(error).get("code"), detail(error).get("param")
+    if code == "amount_too_small":
+        return PaymentMethodUnknown("This payment method cannot take so small an amount.")
+    if code == "amount_too_large":
+        return PaymentMethodUnknown("This payment method cannot take so large an amount.")
+    if param == "currency":
+        return PaymentMethodUnknown("This payment method cannot take this currency.")
+    _log.error("Stripe refused to prepare a payment: %s", named(error))
+    return PaymentMethodUnknown("This payment method cannot be used at the moment.")
 
 
 def _refunded(made: Mapping[str, Any]) -> Outcome:

@@ -46,5 +46,10 @@ def stripe_amount(money: Money) -> int:
     return int(scaled)
 
 
+def major(minor: int, code: str) -> Decimal:
+    """Stripe's minor units in major ones."""
+    return Decimal(minor).scaleb(-_decimals(code))
+
+
 def _decimals(code: str) -> int:
     return _DECIMALS.get(code, 2)

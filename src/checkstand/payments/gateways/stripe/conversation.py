@@ -19,6 +19,7 @@ import stripe
 
 from checkstand.kit.clock import Clock
 from checkstand.kit.crypto import same
+from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.stripe import declines, methods
 from checkstand.payments.gateways.stripe.amounts import stripe_amount
 from checkstand.payments.gateways.stripe.api import Api, detail, named, was_replayed
@@ -263,7 +264,8 @@ class Conversation:
             intent = replace(intent, error=intent.error or failed)
         match intent.status:
             case "succeeded":
-                return Approved(Funds.CAPTURED, intent.id, await methods.saved(self.api, intent))
+                kept = await methods.saved(self.api, intent)
+                return taken.captured(self.attempt, intent.id, intent.taken, kept)
             case "requires_capture":
                 return Approved(Funds.AUTHORISED, intent.id, await methods.saved(self.api, intent))
             case "requires_action":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import stripe
+
+from checkstand.payments.gateways.stripe.amounts import major
 
 ATTEMPT, BINDING, ORDER, REFUND = "attempt", "binding", "order", "refund"
 """Names of our entries in Stripe's metadata."""
@@ -37,6 +40,11 @@ class Intent:
     """Whether the payment method is kept with the customer once it has paid."""
     replayed: bool = False
     """An answer that Stripe had stored under the idempotency key: the status may be history."""
+
+    @property
+    def taken(self) -> Decimal:
+        """What was captured, in major units: all, when Stripe does not say."""
+        return major(self.amount if self.received is None else self.received, self.currency)
 
     @property
     def attempt_id(self) -> str:
