@@ -49,7 +49,8 @@ async def _capture(stage: Stage, paths: Sequence[Measured]) -> list[Answer]:
     answers = []
     async with rehearsing(stage.settings) as shop:
         for path in paths:
-            (cart,) = await stage.make_carts("shop", 1, f"capture {path.name}")
+            label = f"capture {path.name}"
+            (cart,) = await stage.make_carts("shop", 1, label, path.promoted)
             keys = stage.keys if path.with_key else {}
             body = path.bodies[0] if path.bodies else None
             said = await shop.ask(path.method, path.route, keys, cart, body)

@@ -51,7 +51,10 @@ class Floor:
         if scope["type"] != "http":
             await self._live(receive, send)
             return
-        asked = (scope["method"], scope["path"])
+        path, query = scope["path"], scope["query_string"].decode()
+        asked = (scope["method"], f"{path}?{query}")
+        if asked not in self._work:
+            asked = (scope["method"], path)
         key = next(value for name, value in scope["headers"] if name == b"cart-key").decode()
         while (await receive()).get("more_body"):
             pass

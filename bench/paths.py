@@ -14,6 +14,9 @@ Work = Literal["read", "write", "process"]
 CHECKOUT = "/wp-json/cocart/preview/checkout"
 CART = "/wp-json/cocart/v2/cart"
 
+PROMOTED_CART = f"{CART}?with=coupons"
+"""The query says nothing to the shop; by it the floor knows which bytes to send."""
+
 CARTS = 64
 """Enough that nobody waits for a cart, few enough that a worker may remember them all."""
 _MANY = 2048
@@ -52,6 +55,8 @@ class Measured:
     transactions: int = 0
     carts: int = CARTS
     """How many carts the load is spread over."""
+    promoted: bool = False
+    """Whether the carts have coupons."""
 
     @property
     def once(self) -> bool:
@@ -79,6 +84,9 @@ def measured_paths(product_id: int) -> tuple[Measured, ...]:
         Measured("read-checkout", "GET", CHECKOUT, "read", 1),
         Measured("read-checkout-cold", "GET", CHECKOUT, "read", 1, carts=_MANY),
         Measured("read-cart", "GET", CART, "read", 1, with_key=False),
+        Measured(
+            "read-cart-coupons", "GET", PROMOTED_CART, "read", 1, with_key=False, promoted=True
+        ),
         Measured(
             "add-item", "POST", f"{CART}/add-item", "write", 3, (item,), False, transactions=1
         ),

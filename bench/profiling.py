@@ -89,7 +89,7 @@ def profile(path: Measured, stage: Stage, answers: list[Answer], seconds: int) -
         file = stage.folder / f"{path.name}.{kind}"
         with serving("shop", stage, answers, (kind, file)) as worker:
             count = seconds * 2000 if path.once else path.carts
-            carts = stage.carts("shop", count, f"profile {kind} {path.name}")
+            carts = stage.carts("shop", count, f"profile {kind} {path.name}", path.promoted)
             turns = range(max(1, len(path.bodies)))
             shots = [path.request(cart, stage.keys, turn) for turn in turns for cart in carts]
             saved = load.save(shots, stage.folder / "profile.shots")

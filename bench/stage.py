@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,8 @@ from checkstand.access import keys
 from checkstand.access.key_store import Terms
 from checkstand.catalog.importers.woocommerce import import_products
 from checkstand.cli.demo_settings import demo_settings
+from checkstand.promotions import store as promotions
+from checkstand.promotions.model import Coupon, CouponKind
 from checkstand.settings import Settings
 from checkstand.storage import migrate
 from checkstand.storage.database import Database, PoolOptions
@@ -31,6 +34,7 @@ from checkstand.wiring import base_currency
 Owner = Literal["shop", "floor"]
 
 _SHIRT = "TSHIRT-PREMIUM"
+_COUPONS = {"bench-ten": (CouponKind.PERCENT, 10), "bench-five": (CouponKind.FIXED_CART, 500)}
 _TABLES = {"shop": "carts", "floor": "floor.carts"}
 
 # The floor's own tables, shaped like ours.
@@ -55,34 +59,39 @@ INSERT INTO stock (product_id, quantity) SELECT id, 100000000 FROM made RETURNIN
 """
 
 _COPY = """
-INSERT INTO {table} (cart_key, version, document, stock_ids, expires_at)
-SELECT copy.key, c.version, c.document, c.stock_ids, c.expires_at
+INSERT INTO {table} (cart_key, version, document, stock_ids, coupon_codes, expires_at)
+SELECT copy.key, c.version, c.document, c.stock_ids, c.coupon_codes, c.expires_at
 FROM unnest($1::text[], $2::text[]) AS copy (key, source) JOIN carts c ON c.cart_key = copy.source
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`sources` are carts with two lines, an address and a payment method that nobody loads."""
+    """`sources` are carts with two lines, an address and a payment method that nobody loads;
+    `promoted` the same with two coupons."""
 
     folder: Path
     settings: Settings
     keys: dict[str, str]
     product_id: int
     sources: tuple[str, ...]
+    promoted: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
         return str(self.settings.database.url)
 
-    def carts(self, owner: Owner, count: int, label: str) -> list[str]:
+    def carts(self, owner: Owner, count: int, label: str, promoted: bool = False) -> list[str]:
         """Keys of `count` fresh carts, ready to order, in the shop's or the floor's table."""
-        return asyncio.run(self.make_carts(owner, count, label))
+        return asyncio.run(self.make_carts(owner, count, label, promoted))
 
-    async def make_carts(self, owner: Owner, count: int, label: str) -> list[str]:
+    async def make_carts(
+        self, owner: Owner, count: int, label: str, promoted: bool = False
+    ) -> list[str]:
         """As `carts`. Each label gives other keys."""
         made = [_key(f"{label} {number}") for number in range(count)]
-        sources = [self.sources[number % len(self.sources)] for number in range(count)]
+        known = self.promoted if promoted else self.sources
+        sources = [known[number % len(known)] for number in range(count)]
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(_COPY.format(table=_TABLES[owner]), made, sources)
@@ -119,10 +128,13 @@ async def _furnish(folder: Path, settings: Settings) -> Stage:
         shirt = int(await connection.fetchval("SELECT id FROM products WHERE sku = $1", _SHIRT))
         async with rehearsing(settings) as shop:
             sources = [await _source(shop, keys, [shirt, mug["product_id"]]) for mug in mugs]
+            promoted = [
+                await _source(shop, keys, [shirt, mug["product_id"]], _COUPONS) for mug in mugs
+            ]
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
-    return Stage(folder, settings, keys, shirt, tuple(sources))
+    return Stage(folder, settings, keys, shirt, tuple(sources), tuple(promoted))
 
 
 async def _seed(settings: Settings) -> dict[str, str]:
@@ -135,18 +147,28 @@ async def _seed(settings: Settings) -> dict[str, str]:
             await import_rates(database, demo / "tax_rates.csv")
         async with database.transaction() as connection:
             made = await keys.create(connection, Terms("bench"))
+            for code, (kind, amount) in _COUPONS.items():
+                terms = Coupon(code=code, kind=kind, amount=Decimal(amount), usage_limit=10**9)
+                await promotions.insert(connection, terms)
     finally:
         await database.close()
     return {"consumer_key": made.consumer_key, "consumer_secret": made.consumer_secret}
 
 
-async def _source(shop: Rehearsal, keys: dict[str, str], products: Sequence[int]) -> str:
+async def _source(
+    shop: Rehearsal,
+    keys: dict[str, str],
+    products: Sequence[int],
+    coupons: Iterable[str] = (),
+) -> str:
     """A cart that was made through the API, ready to order; its key."""
     cart_key = ""
     for product in products:
         body = {"id": str(product), "quantity": "1"}
         added = await shop.ask("POST", f"{CART}/add-item", {}, cart_key, body)
         cart_key = added.json()["cart_key"]
+    for code in coupons:
+        await shop.ask("POST", f"{CART}/apply-coupon", {}, cart_key, {"code": code})
     chosen = {"billing_address": AUSTIN, "payment_method": "bacs"}
     await shop.ask("PUT", CHECKOUT, keys, cart_key, chosen)
     return cart_key

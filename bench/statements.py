@@ -36,7 +36,7 @@ async def _count(stage: Stage, paths: Sequence[Measured]) -> dict[str, Cost]:
 
 
 async def _cost(path: Measured, stage: Stage, shop: Rehearsal) -> Cost:
-    carts = await stage.make_carts("shop", _TIMES + 1, f"count {path.name}")
+    carts = await stage.make_carts("shop", _TIMES + 1, f"count {path.name}", path.promoted)
     costs = []
     for turn, cart in enumerate(carts):
         body = path.bodies[turn % len(path.bodies)] if path.bodies else None

@@ -116,7 +116,8 @@ class _Contestant:
 
     def _make_shots(self, count: int) -> None:
         """New carts, and a file with a request for each of them and each body."""
-        carts = self._stage.carts(self._worker.owner, count, next(self._labels))
+        owner, label = self._worker.owner, next(self._labels)
+        carts = self._stage.carts(owner, count, label, self._path.promoted)
         turns = range(max(1, len(self._path.bodies)))
         keys = self._stage.keys
         shots = (self._path.request(cart, keys, turn) for turn in turns for cart in carts)

@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,8 @@ from checkstand.access.key_store import Terms
 from checkstand.access.principal import Dialect, Role
 from checkstand.app import create_app
 from checkstand.cli.demo_settings import demo_settings
+from checkstand.promotions import store as promotions
+from checkstand.promotions.model import Coupon, CouponKind
 from checkstand.settings import Settings
 from checkstand.wiring import Shop
 
@@ -265,3 +268,11 @@ async def execute(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+async def coupon(connection: Any, code: str, **terms: Any) -> int:
+    """A stored coupon: 10 per cent unless said otherwise; its id."""
+    given = {"kind": CouponKind.PERCENT, "amount": Decimal(10), **terms}
+    made = await promotions.insert(connection, Coupon(code=code, **given))
+    assert made is not None, f"there is a coupon {code} already"
+    return made

@@ -20,6 +20,8 @@ from checkstand.http.cocart.v2 import (
     carriage,
     cart,
     checkout_config,
+    coupons,
+    extras,
     items,
     products,
     reviews,
@@ -75,6 +77,8 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         checkout.router,
         cart.router,
         items.router,
+        coupons.router,
+        extras.router,
         # Fixed words before products: /products/tags is no product.
         reviews.router,
         taxonomies.router,

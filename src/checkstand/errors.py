@@ -433,6 +433,107 @@ class CartTooLarge(Refusal):
     text = "The cart holds as many different items as one cart can."
 
 
+class FeeNameRequired(Refusal):
+    code = "cocart_fee_missing_name"
+    status = 404
+    text = "Say what the fee is for: `name`."
+
+
+class FeeAmountRequired(Refusal):
+    code = "cocart_fee_missing_amount"
+    status = 404
+    text = "Say how much the fee is: `amount`, in major units of the base currency."
+
+
+class FeeCannotAdd(Refusal):
+    code = "cocart_fee_cannot_add"
+    status = 404
+    text = "The cart is empty: there is nothing to add a fee to."
+
+
+class FeesNotAllowed(Refusal):
+    code = "cocart_fees_not_allowed"
+    status = 403
+    text = "Fees are added by who runs the shop, not by shoppers."
+
+
+class ShippingOff(Refusal):
+    code = "cocart_shipping_disabled"
+    status = 404
+    text = "This shop does not ship."
+
+
+class RateRequired(Refusal):
+    code = "cocart_missing_rate_id"
+    status = 404
+    text = "Say which shipping method: `rate_id`, the key of a rate."
+
+
+class ShippingNotCalculated(Refusal):
+    code = "cocart_shipping_not_calculated"
+    status = 404
+    text = "Give an address first: which shipping methods there are depends on it."
+
+
+class RateNotOffered(Refusal):
+    code = "cocart_shipping_rate_not_offered"
+    status = 404
+    text = "This shipping method is not offered to that address."
+
+
+class CouponsNotEnabled(Refusal):
+    code = "cocart_coupons_not_enabled"
+    status = 404
+    text = "This shop does not take coupons."
+
+
+class CouponCodeRequired(Refusal):
+    code = "cocart_coupon_code_required"
+    status = 404
+    text = "Say which coupon: its code in `code`."
+
+
+class CouponUnknown(Refusal):
+    code = "cocart_coupon_not_exist"
+    status = 404
+    text = "There is no such coupon."
+
+
+class CouponCannotAdd(Refusal):
+    code = "cocart_coupon_cannot_add"
+    status = 404
+    text = "The cart is empty: a coupon needs something to take off from."
+
+
+class CouponNotApplied(Refusal):
+    code = "cocart_cart_coupon_invalid_code"
+    status = 404
+    text = "This coupon is not applied to the cart."
+
+
+class NoCouponsApplied(Refusal):
+    code = "cocart_cart_no_coupons_applied"
+    status = 404
+    text = "No coupon is applied to the cart."
+
+
+class CouponInvalid(Refusal):
+    """`data.reason` says why, `data.coupon` which one."""
+
+    code = "cocart_invalid_coupon"
+    text = "This coupon does not hold for this cart."
+
+
+class CouponEmailRestricted(Refusal):
+    code = "cocart_coupon_email_restricted"
+    text = "This coupon is not for this e-mail address."
+
+
+class CouponUsageLimit(Refusal):
+    code = "cocart_coupon_usage_limit"
+    text = "This coupon has been used as often as it can be."
+
+
 # --- products -----------------------------------------------------------------------------------
 
 

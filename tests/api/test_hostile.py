@@ -114,7 +114,17 @@ ACCOUNT_ROUTES = (
 )
 """What they take is judged in test_sign_in and test_my_account; here, that they can be sent
 anything."""
-EVERY_ROUTE = (*ROUTES, *ACCOUNT_ROUTES)
+EXTRA_ROUTES = (
+    Route("POST", f"{V2}/cart/apply-coupon", {"coupon": "x"}),
+    Route("DELETE", f"{V2}/cart/coupons"),
+    Route("DELETE", f"{V2}/cart/coupons/x"),
+    Route("POST", f"{V2}/cart/add-fee", {"name": "x", "amount": "1"}),
+    Route("POST", f"{V2}/cart/remove-fees"),
+    Route("POST", f"{V2}/cart/set-shipping-method", {"rate_id": "flat_rate:1"}),
+    Route("POST", f"{V2}/cart/calculate/shipping", {"country": "US"}),
+)
+"""What they take is judged in test_coupons and test_cart_extras."""
+EVERY_ROUTE = (*ROUTES, *ACCOUNT_ROUTES, *EXTRA_ROUTES)
 
 
 @dataclass
@@ -232,6 +242,7 @@ async def test_the_routes_are_all_and_answer(siege: Siege) -> None:
 def template(path: str) -> str:
     """The path with its parameters' names."""
     path = re.sub(r"/cart/item/.*", "/cart/item/{item_key}", path)
+    path = re.sub(r"/cart/coupons/.+", "/cart/coupons/{code}", path)
     path = re.sub(r"/(orders|order-received)/1/", r"/\1/{order_id}/", path)
     return path.replace("/attempts/1/", "/attempts/{attempt_id}/")
 
@@ -849,7 +860,8 @@ METHODS = {
     ITEM: "GET, POST, PUT, PATCH, DELETE",
     f"{V2}/cart/totals": "GET",
     f"{V2}/cart/calculate": "POST",
-    f"{V2}/cart/clear": "POST",
+    f"{V2}/cart/clear": "POST, DELETE",
+    f"{V2}/cart/coupons": "GET, DELETE",
     f"{V2}/cart/update": "POST",
     CHECKOUT: "GET, POST, PUT, PATCH",
     f"{CHECKOUT}/payment-methods": "GET",

@@ -70,7 +70,7 @@ def test_every_answer_is_dealt_with(environment: dict[str, str]) -> None:
         "tok_success paid: processing",
         "tok_requires_action paid: processing",
         "tok_timeout_after_success paid: processing",
-        "tok_late_decline declined: The payment was declined.",
+        "tok_late_decline declined: The bank declined this card. Please pay with another.",
         "tok_insufficient_funds declined: There is not enough money on this card.",
     ]
 

@@ -14,7 +14,7 @@ import pytest
 from checkstand.customers.addresses import Address
 from checkstand.errors import WebhookRefused
 from checkstand.kit.clock import SystemClock
-from checkstand.kit.money import Money
+from checkstand.kit.money import Currency, Money
 from checkstand.payments.gateway import House
 from checkstand.payments.gateways.square import SquareGateway, gateway, orders
 from checkstand.payments.model import (
@@ -466,6 +466,16 @@ async def test_another_account_proves_nothing(
 
 
 # --- the bank wants a check ---------------------------------------------------------------------
+
+
+async def test_the_bank_is_told_the_amount_with_its_cents(
+    square: FakeSquare, shop: SquareGateway
+) -> None:
+    """Also by a shop that keeps its prices without them."""
+    made = replace(attempt(), amount=Currency("USD", 0).money(25))
+    outcome = await shop.charge(made, {"token": square.token("action")})
+    assert isinstance(outcome, NeedsAction)
+    assert outcome.action_data["amount"] == "25.00"
 
 
 async def asked_to_verify(square: FakeSquare, shop: SquareGateway) -> Attempt:

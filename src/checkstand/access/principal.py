@@ -148,6 +148,13 @@ class Caller:
         return own or self.cart_key
 
     @property
+    def manages(self) -> bool:
+        """Whether it is somebody who runs the shop, or the command line."""
+        return self.operator or (
+            self.account is not None and self.account.role is not Role.CUSTOMER
+        )
+
+    @property
     def guest_key(self) -> str:
         """The key of the guest cart that somebody who signed in still carries; "" for none."""
         return "" if self.account is None or self.cart_key.isdecimal() else self.cart_key

@@ -37,7 +37,8 @@ async def adopt(carts: CartService, caller: Caller, *, shows: bool) -> Notices:
     ):
         now = carts.clock.now()
         there = await store.lock(connection, key, now)
-        here = await store.lock(connection, caller.own_cart_key, now, list(there.stock))
+        codes = there.cart.coupons if there.cart else ()
+        here = await store.lock(connection, caller.own_cart_key, now, list(there.stock), codes)
         guest = there.cart
         own = here.cart or await carts.fresh(connection, caller, now)
         if guest is None or not guest.lines or guest.paying_until or own.paying_until:

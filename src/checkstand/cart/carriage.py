@@ -94,7 +94,7 @@ class Carriage:
         if given.type is ProductType.GROUPED:
             raise RatesOfGroup
         try:
-            _, choice = await choosing.choose(self.carts.catalogue, item)
+            _, choice = await choosing.choose(self.carts.catalogue, item, self.carts.shop.base)
         except (NoVariationFound, VariationDataInvalid, VariationDataMissing) as refusal:
             raise RatesVariationInvalid(refusal.message) from None
         except (InvalidProduct, ParentProductInvalid, ProductTypeNotAddable):

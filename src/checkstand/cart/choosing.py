@@ -8,15 +8,18 @@ from typing import Any
 
 from checkstand.cart import verbs
 from checkstand.cart.verbs import Choice
+from checkstand.cart.view import LARGEST_TOTAL
 from checkstand.catalog import variations
 from checkstand.catalog.model import Product, ProductType
 from checkstand.catalog.service import Catalogue
 from checkstand.errors import (
     InvalidProduct,
+    ParameterInvalid,
     ParentProductInvalid,
     ProductIdRequired,
     UnknownProductId,
 )
+from checkstand.kit.money import Currency, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +30,12 @@ class AddItem:
     quantity: int = 1
     variation: Mapping[str, str] = field(default_factory=dict)
     item_data: Mapping[str, Any] = field(default_factory=dict)
+    price: str = ""
+    """A unit price in major units of the base currency; "" for the product's own. Looked at only
+    when the caller may set prices."""
 
 
-async def choose(catalogue: Catalogue, item: AddItem) -> tuple[Product, Choice]:
+async def choose(catalogue: Catalogue, item: AddItem, base: Currency) -> tuple[Product, Choice]:
     """The product that was named, and what of it goes into the cart: the variation that the
     options lead to when it has variations."""
     given = await find(catalogue, item.id)
@@ -44,7 +50,22 @@ async def choose(catalogue: Catalogue, item: AddItem) -> tuple[Product, Choice]:
         if parent is None:
             raise ParentProductInvalid
         chosen = variations.complete(parent, given, item.variation)
-    return given, Choice(product, item.quantity, chosen, item.item_data)
+    price = own_price(item.price, base) if item.price else None
+    return given, Choice(product, item.quantity, chosen, item.item_data, price)
+
+
+def own_price(text: str, base: Currency) -> int:
+    """A price that was set, in minor units; ParameterInvalid."""
+    try:
+        minor = Money.of(text, base).minor
+    except ValueError:
+        minor = -1
+    if not 0 <= minor <= LARGEST_TOTAL:
+        raise ParameterInvalid(
+            "price must be an amount such as 12.50, zero or more.",
+            data={"params": {"price": "must be an amount such as 12.50"}},
+        )
+    return minor
 
 
 async def find(catalogue: Catalogue, named: str) -> Product:

@@ -4,9 +4,11 @@ and working it out again costs more than the trip to the database that says it i
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from checkstand.cart.model import Cart
 from checkstand.cart.view import CartView, Scene, view
+from checkstand.catalog.model import Product
 from checkstand.pricing.shop import ShopRules
 
 _MOST = 256
@@ -31,7 +33,7 @@ class GoneKeys:
 
 class SeenCarts:
     """One per process. A remembered view is given again only if all that it was made of is the
-    same: the cart as it is stored, the very products, their prices now, stock and taxes."""
+    same: the cart as it is stored, the very products, their prices now, stock, taxes, coupons."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, tuple[Cart, CartView]] = OrderedDict()
@@ -50,11 +52,19 @@ class SeenCarts:
 
 
 def _same(old: Scene, new: Scene) -> bool:
-    if old.table is not new.table or old.stock != new.stock:
+    if old.table is not new.table or old.stock != new.stock or old.coupons != new.coupons:
         return False
-    if len(old.products) != len(new.products):
+    return _same_products(old.products, new.products, old, new) and _same_products(
+        old.suggested, new.suggested, old, new
+    )
+
+
+def _same_products(
+    before: Mapping[int, Product], after: Mapping[int, Product], old: Scene, new: Scene
+) -> bool:
+    if len(before) != len(after):
         return False
     return all(
-        old.products.get(product_id) is product and product.price(old.now) == product.price(new.now)
-        for product_id, product in new.products.items()
+        before.get(product_id) is product and product.price(old.now) == product.price(new.now)
+        for product_id, product in after.items()
     )

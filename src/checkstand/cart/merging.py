@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from checkstand.cart import verbs
-from checkstand.cart.model import Cart, CartLine
+from checkstand.cart.model import MOST_COUPONS, MOST_FEES, Cart, CartLine
 from checkstand.cart.verbs import Choice
 from checkstand.cart.view import Notices, Scene, for_sale
 from checkstand.customers.addresses import Address
@@ -59,6 +59,9 @@ def merged(
         currency=newer.currency or older.currency,
         payment_method=newer.payment_method or older.payment_method,
         chosen_rates=newer.chosen_rates or older.chosen_rates,
+        # Those that do not hold for both carts together are judged, and said, when it is totalled.
+        coupons=tuple(dict.fromkeys((*customer.coupons, *guest.coupons)))[:MOST_COUPONS],
+        fees=tuple({fee.id: fee for fee in (*guest.fees, *customer.fees)}.values())[:MOST_FEES],
     )
     return cart, {"info": said} if said else {}
 
@@ -69,7 +72,7 @@ def _with(
     product = scene.products.get(line.sold_id)
     if product is None or not for_sale(product, scene.now):
         return replace(cart, removed=(*cart.removed, line))
-    choice = Choice(product, line.quantity, line.variation, line.item_data)
+    choice = Choice(product, line.quantity, line.variation, line.item_data, line.price)
     key = verbs.line_key(cart, choice)
     existing = cart.line(key)
     if existing is None and len(cart.lines) >= max_lines:

@@ -9,6 +9,10 @@ from typing import Any
 
 from checkstand.customers.addresses import Address
 
+MOST_COUPONS = 20
+MOST_FEES = 20
+"""On one cart."""
+
 
 @dataclass(frozen=True, slots=True)
 class CartLine:
@@ -22,11 +26,25 @@ class CartLine:
     variation: Mapping[str, str] = field(default_factory=dict)
     """attribute_… -> chosen option."""
     item_data: Mapping[str, Any] = field(default_factory=dict)
+    price: int | None = None
+    """A unit price that somebody who may has set, minor units of the base currency; None for the
+    product's own."""
 
     @property
     def sold_id(self) -> int:
         """The product that is bought: the variation, or the product itself."""
         return self.variation_id or self.product_id
+
+
+@dataclass(frozen=True, slots=True)
+class CartFee:
+    """Added by somebody who may: `minor` units of the base currency, ex tax; negative takes off."""
+
+    id: str
+    name: str
+    minor: int
+    taxable: bool = False
+    tax_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,9 @@ class Cart:
     payment_method: str = ""
     chosen_rates: Mapping[str, str] = field(default_factory=dict)
     """Package id -> rate key."""
+    coupons: tuple[str, ...] = ()
+    """Codes, as they were applied."""
+    fees: tuple[CartFee, ...] = ()
     shown: Shown | None = None
     order_id: int | None = None
     """The order that this document is becoming, or became when `placed_at` is set."""
@@ -106,7 +127,8 @@ class Cart:
         return replace(self, lines=lines, removed=removed)
 
     def emptied(self, *, keep_removed: bool) -> Cart:
-        return replace(self, lines=(), removed=self.removed if keep_removed else ())
+        removed = self.removed if keep_removed else ()
+        return replace(self, lines=(), removed=removed, coupons=(), fees=())
 
     def reopened(self) -> Cart:
         """A fresh document under the key of a cart that became an order. A customer finds the
@@ -137,6 +159,8 @@ class Cart:
             "currency": self.currency,
             "payment_method": self.payment_method,
             "chosen_rates": dict(self.chosen_rates),
+            "coupons": list(self.coupons),
+            "fees": [list(astuple(fee)) for fee in self.fees],
             "shown": list(astuple(self.shown)) if self.shown else None,
         }
 
@@ -167,6 +191,8 @@ def from_document(
         currency=document.get("currency", ""),
         payment_method=document.get("payment_method", ""),
         chosen_rates=document.get("chosen_rates", {}),
+        coupons=tuple(document.get("coupons", ())),
+        fees=tuple(CartFee(*stored) for stored in document.get("fees", ())),
         shown=Shown(*shown) if shown else None,
         order_id=order_id,
         placed_at=placed_at,
@@ -183,6 +209,7 @@ def _line_document(line: CartLine) -> dict[str, Any]:
         "quantity": line.quantity,
         "variation": dict(line.variation),
         "item_data": dict(line.item_data),
+        "price": line.price,
     }
 
 

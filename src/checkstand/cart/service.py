@@ -21,6 +21,7 @@ from checkstand.cart.view import (
     settled,
     shown,
     stock_ids,
+    suggestions,
     touched,
     view,
 )
@@ -40,6 +41,7 @@ from checkstand.errors import (
 )
 from checkstand.kit.clock import Clock
 from checkstand.pricing.shop import ShopRules
+from checkstand.promotions.model import states_of
 from checkstand.stock import store as stock
 from checkstand.storage import idempotency
 from checkstand.storage.database import Connection, Database
@@ -54,6 +56,15 @@ CallOff = Callable[[str], Awaitable[None]]
 class _AwaitsAction(Exception):
     """The cart's payment has to be called off before it can be edited. (One whose payment is under
     way, or was left open by a crash, is refused with PaymentPending: DECISIONS 15.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a change needs beside the cart itself."""
+
+    products: Mapping[int, Product]
+    codes: Sequence[str]
+    must_exist: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ class CartService:
     queue: CartQueue
     limits: CartLimits
     call_off: CallOff
+    trusted_keys: bool = False
     seen: SeenCarts = field(default_factory=SeenCarts)
     gone: GoneKeys = field(default_factory=GoneKeys)
 
@@ -89,18 +101,24 @@ class CartService:
     async def find(self, caller: Caller) -> CartView | None:
         """The caller's cart in one statement, or None. The first look of somebody who signed in
         with a guest's key takes that cart over: the one write that a read may do."""
+        said = await self.adopt(caller) if caller.guest_key else {}
+        found = await self.stored(caller)
+        if found is None:
+            return None
+        seen = self.seen.view(*found, self.shop)
+        return replace(seen, notices=both(said, seen.notices), answers={}) if said else seen
+
+    async def stored(self, caller: Caller) -> tuple[Cart, Scene] | None:
+        """The caller's cart as it is stored, and the facts around it."""
         key = caller.own_cart_key
         if not key:
             return None
-        said = await self.adopt(caller) if caller.guest_key else {}
         now = self.clock.now()
         async with self.database.acquire() as connection:
             found = await store.find(connection, key, now)
             if found.cart is None:
                 return None
-            scene = await self.scene(connection, found, found.cart, now)
-        seen = self.seen.view(found.cart, scene, self.shop)
-        return replace(seen, notices=both(said, seen.notices), answers={}) if said else seen
+            return found.cart, await self.scene(connection, found, found.cart, now)
 
     async def read_for_checkout(self, caller: Caller) -> CartView:
         """As `find`; CartNotFound when there is no such cart."""
@@ -148,7 +166,9 @@ class CartService:
     ) -> CartView:
         """All of the items, or none. `contact` may hold an `email`
         and a `phone` for the billing address; what is not well-formed there is left out."""
-        choices = [await choosing.choose(self.catalogue, item) for item in items]
+        if not self.may_price(caller):
+            items = [replace(item, price="") for item in items]
+        choices = [await choosing.choose(self.catalogue, item, self.shop.base) for item in items]
 
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
             texts = []
@@ -186,6 +206,14 @@ class CartService:
         if any(item.id not in members for item in chosen):
             raise InvalidProduct(f"Not all of these products belong to “{group.name}”.")
         return await self.add_items(caller, chosen, contact, ticket)
+
+    def may_price(self, caller: Caller) -> bool:
+        """Whether this caller may add fees and set prices: who runs the shop, and, where the shop
+        trusts them, servers with a consumer key that may write (DECISIONS 22)."""
+        if caller.manages:
+            return True
+        key = caller.key
+        return self.trusted_keys and key is not None and key.permission.covers(writing=True)
 
     async def set_quantity(
         self, caller: Caller, key: str, quantity: int, ticket: Ticket | None = None
@@ -291,22 +319,24 @@ class CartService:
         ticket: Ticket | None,
         products: Mapping[int, Product] | None = None,
         *,
+        codes: Sequence[str] = (),
         must_exist: bool = False,
     ) -> CartView:
-        """The one way to change a cart: lock, replay or change, total, store, commit.
+        """The one way to change a cart: lock, replay or change, total, store, commit. `products`
+        and the coupons of `codes` are in the scene beside the cart's own.
 
         Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
         """
-        wanted = products or {}
+        wanted = _Wanted(products or {}, codes, must_exist)
         key = caller.own_cart_key
         said = await self.adopt(caller) if caller.guest_key else {}
         async with self.queue.turn(key, self.limits.turn_timeout):
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist, said)
+                return await self._changed(caller, key, change, ticket, wanted, said)
             except _AwaitsAction:
                 await self.call_off(key)
             try:
-                return await self._changed(caller, key, change, ticket, wanted, must_exist, said)
+                return await self._changed(caller, key, change, ticket, wanted, said)
             except _AwaitsAction:  # another process has begun to pay meanwhile
                 raise PaymentPending from None
 
@@ -316,17 +346,17 @@ class CartService:
         key: str,
         change: Change,
         ticket: Ticket | None,
-        wanted: Mapping[int, Product],
-        must_exist: bool,
+        wanted: _Wanted,
         said: Notices,
     ) -> CartView:
         """One transaction of `change`; `said` comes before what it has to say."""
-        asked = [product.stock_id for product in wanted.values() if product.manages_stock]
+        products = wanted.products
+        asked = [product.stock_id for product in products.values() if product.manages_stock]
         async with self.database.transaction() as connection:
             now = self.clock.now()
-            found = await store.lock(connection, key, now, asked)
+            found = await store.lock(connection, key, now, asked, wanted.codes)
             if found.cart is None:
-                if must_exist:
+                if wanted.must_exist:
                     raise CartNotFound
                 await idempotency.serialise(connection, ticket)
             once = ticket and ticket.within(caller.scope(has_cart=found.cart is not None))
@@ -334,7 +364,7 @@ class CartService:
             cart = found.cart or await self.fresh(connection, caller, now)
             if cart.paying_until is not None and not cart.awaits_action:
                 raise PaymentPending
-            scene = await self.scene(connection, found, cart, now, wanted)
+            scene = await self.scene(connection, found, cart, now, products)
             changed, notices = change(cart, scene)
             if cart.awaits_action:
                 if changed == cart:  # the same update again, as clients send before each process
@@ -411,7 +441,10 @@ class CartService:
                 **available,
                 **await stock.available(connection, lacking, cart.order_id, now),
             }
-        return Scene(now, everything, available, table)
+        coupons = states_of(found.coupons, now) if found.coupons else {}
+        beside = [] if fresh else suggestions(cart, everything, products or {})
+        suggested = await self._products(connection, beside, fresh=False)
+        return Scene(now, everything, available, table, coupons, suggested)
 
     async def _products(
         self, connection: Connection, wanted: Collection[int], *, fresh: bool

@@ -46,6 +46,8 @@ class Choice:
     quantity: int
     variation: Mapping[str, str] = field(default_factory=dict)
     item_data: Mapping[str, Any] = field(default_factory=dict)
+    price: int | None = None
+    """Set by somebody who may; None for the product's own."""
 
     @property
     def product_id(self) -> int:
@@ -118,17 +120,20 @@ def add(cart: Cart, choice: Choice, scene: Scene, max_lines: int) -> Cart:
         quantity=quantity,
         variation=choice.variation,
         item_data=choice.item_data,
+        price=choice.price,
     )
     return cart.put(line)
 
 
 def line_key(cart: Cart, choice: Choice) -> str:
     """The key of the line that the choice is or becomes. CoCart's key joins names and values
-    without a mark in between, so that different data can share it: those get another one."""
+    without a mark in between, so that different data can share it: those get another one, and so
+    do units that cost something else."""
     key = choice.key
     for _ in cart.lines:
         line = cart.line(key)
-        if line is None or line.item_data == choice.item_data:
+        same = line is not None and line.item_data == choice.item_data
+        if line is None or (same and line.price == choice.price):
             break
         key = hashlib.md5(f"{key}+".encode(), usedforsecurity=False).hexdigest()
     return key
@@ -176,6 +181,8 @@ def set_quantity(cart: Cart, key: str, quantity: int, scene: Scene) -> Cart:
     product = scene.products.get(line.sold_id)
     if product is None:
         raise InvalidProduct
+    if line.price is not None and quantity > line.quantity:
+        raise CannotIncreaseQuantity(f"The price of “{product.name}” was set for so many of it.")
     if product.sold_individually and quantity > 1:
         raise CannotIncreaseQuantity(f"Only one “{product.name}” can be bought at a time.")
     check_range(product, quantity, None)
@@ -204,7 +211,7 @@ def restore(cart: Cart, key: str, scene: Scene, max_lines: int) -> Cart:
     if product is None:
         raise InvalidProduct
     check_type(product)
-    choice = Choice(product, line.quantity, line.variation, line.item_data)
+    choice = Choice(product, line.quantity, line.variation, line.item_data, line.price)
     added = add(cart, choice, scene, max_lines)
     return added.put(line)
 

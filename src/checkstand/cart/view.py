@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from checkstand.cart.model import Cart, CartLine, Shown
+from checkstand.cart.model import Cart, CartFee, CartLine, Shown
 from checkstand.catalog.model import Product, ProductType, StockStatus, TaxStatus
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
@@ -20,12 +20,16 @@ from checkstand.errors import CartTooLarge
 from checkstand.kit.money import Money
 from checkstand.kit.places import Place
 from checkstand.pricing import calculator
-from checkstand.pricing.quote import Facts, LineFacts, Quote, TaxRules
+from checkstand.pricing.quote import Facts, FeeFacts, LineFacts, Quote, TaxRules
 from checkstand.pricing.shop import ShopRules
+from checkstand.promotions.model import CouponState
 from checkstand.tax.rates import TaxTable
 
 LARGEST_TOTAL = 2**53 - 1
 """Minor units that JavaScript and every provider still count exactly."""
+
+MOST_SUGGESTED = 3
+_MOST_LOOKED_AT = 20
 
 Notices = dict[str, list[str]]
 """`success`, `error`, `notice` or `info` -> texts, in the answer to the call that caused them."""
@@ -40,6 +44,10 @@ class Scene:
     stock: Mapping[int, int]
     """Stock row -> units that this cart can have."""
     table: TaxTable
+    coupons: Mapping[str, CouponState] = field(default_factory=dict)
+    """Code -> terms and uses, of the cart's coupons and of those asked for."""
+    suggested: Mapping[int, Product] = field(default_factory=dict)
+    """Products that go with those in the cart."""
 
     def available(self, product: Product) -> int | None:
         """Units that this cart can have of a product; None when it does not keep count."""
@@ -61,9 +69,25 @@ class CartView:
     def product(self, line: CartLine) -> Product:
         return self.scene.products[line.sold_id]
 
+    @property
+    def suggested(self) -> list[Product]:
+        """At most three products that go with the lines and are not among them, in the order of
+        lines and catalogue: the same as long as the cart is."""
+        inside = {line.product_id for line in self.cart.lines} | {
+            line.sold_id for line in self.cart.lines
+        }
+        found = (
+            self.scene.suggested.get(product_id)
+            for product_id in suggestions(self.cart, self.scene.products)
+            if product_id not in inside
+        )
+        shown = [p for p in found if p is not None and suggestable(p, self.scene.now)]
+        return shown[:MOST_SUGGESTED]
+
 
 def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
-    """The cart as it stands. Lines whose product is gone are left out, with a notice."""
+    """The cart as it stands. Lines whose product is gone are left out, and coupons that do not hold
+    any more, with a notice."""
     said: Notices = {kind: list(texts) for kind, texts in (notices or {}).items()}
     kept = tuple(
         line for line in cart.lines if for_sale(scene.products.get(line.sold_id), scene.now)
@@ -77,7 +101,12 @@ def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = No
         warning = _stock_warning(scene.products[line.sold_id], cart, scene)
         if warning:
             said.setdefault("error", []).append(warning)
-    return CartView(cart, calculator.quote(facts(cart, scene, shop)), scene, shop, said)
+    quote = calculator.quote(facts(cart, scene, shop))
+    if quote.rejected:
+        gone = {each.code for each in quote.rejected}
+        cart = replace(cart, coupons=tuple(code for code in cart.coupons if code not in gone))
+        said.setdefault("error", []).extend(each.message for each in quote.rejected)
+    return CartView(cart, quote, scene, shop, said)
 
 
 def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
@@ -114,6 +143,9 @@ def shown(seen: CartView) -> Shown:
     quote = seen.quote
     parts = [f"{line.key}:{line.quantity}:{line.unit_price.minor}" for line in quote.lines]
     parts += [f"{row.kind}:{row.code}:{row.amount.minor}" for row in quote.totals]
+    parts += [
+        f"coupon:{each.code}:{each.amount.minor}:{each.tax.minor}" for each in quote.discounts
+    ]
     digest = hashlib.md5("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
     return Shown(quote.currency.code, quote.total.minor, digest)
 
@@ -127,6 +159,25 @@ def for_sale(product: Product | None, now: datetime) -> bool:
         and product.type in (ProductType.SIMPLE, ProductType.VARIATION)
         and product.price(now) is not None
     )
+
+
+def suggestions(
+    cart: Cart, products: Mapping[int, Product], added: Mapping[int, Product] | None = None
+) -> list[int]:
+    """What the catalogue says goes with the cart's lines, and with what is about to be added; each
+    once and at most twenty, for some may not be for sale."""
+    inside = (products.get(line.sold_id) for line in cart.lines)
+    found: dict[int, None] = {}
+    for product in (*inside, *(added or {}).values()):
+        if product is not None and product.cross_sell_ids:
+            found |= dict.fromkeys(product.cross_sell_ids)
+    return list(found)[:_MOST_LOOKED_AT]
+
+
+def suggestable(product: Product, now: datetime) -> bool:
+    """Whether a product can be shown beside a cart: also one that has to be chosen from first."""
+    sold = product.type is ProductType.VARIABLE or product.price(now) is not None
+    return product.published and product.parent_published and not product.sold_out and sold
 
 
 def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
@@ -151,11 +202,16 @@ def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
         zones=shop.zones,
         shipping_enabled=shop.shipping_enabled,
         chosen_rates=cart.chosen_rates,
+        # Without goods there is nothing to judge them by: they wait.
+        coupons=cart.coupons if shop.coupons_enabled and cart.lines else (),
+        coupon_states=scene.coupons,
+        fees=tuple(_fee_facts(fee, shop) for fee in cart.fees) if cart.lines else (),
+        email=cart.billing.email,
     )
 
 
 def _line_facts(line: CartLine, product: Product, scene: Scene, shop: ShopRules) -> LineFacts:
-    price = product.price(scene.now)
+    price = line.price if line.price is not None else product.price(scene.now)
     assert price is not None, "a line that is not for sale never gets here"
     regular = product.regular_price if product.regular_price is not None else price
     return LineFacts(
@@ -169,7 +225,14 @@ def _line_facts(line: CartLine, product: Product, scene: Scene, shop: ShopRules)
         needs_shipping=product.needs_shipping,
         shipping_class=product.shipping_class,
         weight=product.weight or Decimal(0),
+        parent_id=product.parent_id,
+        category_ids=product.category_ids,
+        on_sale=line.price is None and product.on_sale(scene.now),
     )
+
+
+def _fee_facts(fee: CartFee, shop: ShopRules) -> FeeFacts:
+    return FeeFacts(fee.id, fee.name, Money(fee.minor, shop.base), fee.taxable, fee.tax_class)
 
 
 def _tax_place(cart: Cart, shop: ShopRules) -> Place:

@@ -73,6 +73,7 @@ def draft(seen: CartView, *, fingerprint: str, method_title: str, note: str) -> 
         created_at=seen.scene.now,
         lines=tuple(_line(seen, line) for line in cart.lines),
         charges=_charges(quote),
+        coupon_ids=tuple(sorted(each.coupon_id for each in quote.discounts)),
     )
 
 
@@ -139,4 +140,8 @@ def _charges(quote: Quote) -> tuple[Charge, ...]:
         Charge("tax", tax.rate.code, tax.rate.name, tax.amount, quote.currency.zero)
         for tax in quote.taxes
     ]
-    return (*shipping, *fees, *taxes)
+    discounts = [
+        Charge("discount", each.code, each.label, -each.amount, -each.tax)
+        for each in quote.discounts
+    ]
+    return (*discounts, *shipping, *fees, *taxes)

@@ -20,6 +20,8 @@ class UpdateCommand:
     payment_method: str | None = None
     shipping_method: str | None = None
     currency: str | None = None
+    apply_coupon: str = ""
+    remove_coupon: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from checkstand.checkout.model import PaymentStatus, Placement, placed
 from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
 from checkstand.errors import (
     CheckoutInProgress,
+    CouponUsageLimit,
     InsufficientStock,
     OrderNotFound,
     OrderNotPayable,
@@ -32,6 +33,7 @@ from checkstand.payments import card_data
 from checkstand.payments.model import Attempt
 from checkstand.payments.service import Payments
 from checkstand.payments.store import attempts
+from checkstand.promotions import store as promotions
 from checkstand.stock import store as stock
 from checkstand.stock.model import Shortage
 from checkstand.storage import idempotency
@@ -165,16 +167,30 @@ class PayForOrder:
         command: PayCommand,
         now: datetime,
     ) -> Order:
-        """The order with the method that was chosen, its stock held again. `full` has the lines."""
+        """The order with the method that was chosen, its stock and coupon uses held
+        again. `full` has the lines."""
         if gone := await stock.sold_out(connection, list(full.sold)):
             raise _short(full, [Shortage(each, full.sold[each], 0) for each in gone])
         title = self._title(full, command.method)
         wants = await stock.wants(connection, full.sold)
+        until = now + self.charging.hold_for
         if wants:
-            until = now + self.charging.hold_for
             shortages = await stock.hold(connection, order.id, wants, now, until)
             if shortages:
                 raise _short(full, shortages)
+        if order.coupon_ids and await promotions.hold(
+            connection,
+            order.id,
+            order.coupon_ids,
+            order.customer_id,
+            order.billing.email,
+            now,
+            until,
+        ):
+            raise CouponUsageLimit(
+                "A coupon of this order has been used up meanwhile; order again without it.",
+                data={"error_type": "validation_error"},
+            )
         order = await orders.move(
             connection, order, OrderStatus.PENDING, placed_at=None, paid_at=None
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from checkstand.access.principal import Caller
 from checkstand.accounts import enrolling
+from checkstand.cart import coupons
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
@@ -36,6 +37,7 @@ from checkstand.errors import (
     ParameterInvalid,
     PaymentContextStale,
     PaymentPending,
+    Refusal,
     TotalsChanged,
 )
 from checkstand.kit.money import Money
@@ -45,6 +47,9 @@ from checkstand.payments import card_data
 from checkstand.payments.model import Attempt
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.payments.store import attempts
+from checkstand.pricing.quote import AppliedDiscount
+from checkstand.promotions import store as promotions
+from checkstand.promotions.rules import TEXTS, Reason, Rejected
 from checkstand.stock import store as stock
 from checkstand.stock.model import Shortage
 from checkstand.storage import idempotency
@@ -57,9 +62,17 @@ _POLL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """The total is not the one that was shown; the new one is stored."""
+    """The cart is not the one that was shown; the new one is stored."""
 
-    refusal: TotalsChanged
+    refusal: Refusal
+
+
+class _CouponsSpent(Exception):
+    """Other orders have taken the last uses of these coupons; nothing of the order is kept."""
+
+    def __init__(self, spent: list[AppliedDiscount]) -> None:
+        super().__init__()
+        self.spent = spent
 
 
 _Opened = Placement | Attempt | Busy | Superseded | _Moved
@@ -90,6 +103,8 @@ class Process:
             while True:
                 try:
                     opened = await self._open(key, command, ticket)
+                except _CouponsSpent as spent:
+                    raise await self._without(key, spent.spent) from None
                 except PaymentContextStale as stale:
                     now = self.carts.clock.now()
                     await paying.end_soon(self.carts.database, stale, now)
@@ -129,10 +144,11 @@ class Process:
             if not cart.lines:
                 raise EmptyCart
             # Read after the lock was had: a wait for it may have been long.
-            found = replace(found, tax_revision=await carts.tax_revision(connection))
+            found = await carts.afresh(connection, found, cart, now)
             scene = await self.carts.scene(connection, found, cart, now, fresh=True)
             now_seen = settled(cart, scene, self.carts.shop)
-            moved = await self._moved(connection, cart, now_seen)
+            moved = await self._lost_coupon(connection, now_seen)
+            moved = moved or await self._moved(connection, cart, now_seen)
             if moved is not None:
                 return moved
             cart, seen = updated(
@@ -143,6 +159,9 @@ class Process:
                 self.payments,
                 strict_phone=self.strict_phone,
             )
+            moved = await self._lost_coupon(connection, seen)
+            if moved is not None:
+                return moved
             _check_expected(command, seen)
             problems = required(seen, self.payments)
             if problems:
@@ -196,6 +215,30 @@ class Process:
             return None
         return await self._show(connection, cart.shown, seen)
 
+    async def _lost_coupon(self, connection: Connection, seen: CartView) -> _Moved | None:
+        """Whether a coupon does not hold any more, or not for this e-mail: it is off the cart now,
+        and the shopper has to see what the order costs without it (v2-checkout 3.5)."""
+        if not seen.quote.rejected:
+            return None
+        await self.carts.store_shown(connection, seen)
+        return _Moved(coupons.refusal(seen.quote.rejected[0]))
+
+    async def _without(self, key: str, spent: list[AppliedDiscount]) -> Refusal:
+        """Takes coupons off that were used up while the order was being made; the refusal."""
+        gone = {each.code for each in spent}
+        async with self.carts.database.transaction() as connection:
+            now = self.carts.clock.now()
+            found = await carts.lock(connection, key, now)
+            cart = found.cart
+            if cart is not None and cart.paying_until is None and gone & {*cart.coupons}:
+                kept = tuple(code for code in cart.coupons if code not in gone)
+                scene = await self.carts.scene(connection, found, cart, now, fresh=True)
+                seen = settled(replace(cart, coupons=kept), scene, self.carts.shop)
+                await self.carts.store_shown(connection, seen)
+        code = spent[0].code
+        text = TEXTS[Reason.USAGE_LIMIT].format(code=code)
+        return coupons.refusal(Rejected(code, Reason.USAGE_LIMIT, text))
+
     async def _moved_by_address(
         self, connection: Connection, command: ProcessCommand, before: CartView, after: CartView
     ) -> _Moved | None:
@@ -241,6 +284,8 @@ class Process:
             shortages += await stock.hold(connection, order.id, wants, now, until)
         if shortages:
             raise _insufficient(seen, shortages)
+        if order.coupon_ids:
+            await self._hold_coupons(connection, order, seen, now)
         attempt = await paying.begin(
             connection,
             self.payments,
@@ -254,6 +299,21 @@ class Process:
         await self.carts.store_paying(connection, cart, seen, order.id, attempt.lease_until)
         return attempt
 
+    async def _hold_coupons(
+        self, connection: Connection, order: Order, seen: CartView, now: datetime
+    ) -> None:
+        refused = await promotions.hold(
+            connection,
+            order.id,
+            order.coupon_ids,
+            order.customer_id,
+            order.billing.email,
+            now,
+            now + self.charging.hold_for,
+        )
+        if refused:
+            raise _CouponsSpent([e for e in seen.quote.discounts if e.coupon_id in refused])
+
     async def _stored(self, connection: Connection, cart: Cart, order: Order) -> Order:
         """A new order, or the unpaid one that the same cart contents opened before."""
         if cart.order_id is None:
@@ -262,6 +322,8 @@ class Process:
         if before is None or before.fingerprint != order.fingerprint or not before.payable:
             return await orders.insert(connection, order)
         await stock.release(connection, before.id)
+        if before.coupon_ids and not order.coupon_ids:
+            await promotions.release(connection, before.id)
         again = replace(order, id=before.id, number=before.number, order_key=before.order_key)
         return await orders.rewrite(connection, again)
 

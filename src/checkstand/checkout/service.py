@@ -35,6 +35,7 @@ from checkstand.payments.service import Payments
 from checkstand.payments.store import attempts, contexts, tokens
 from checkstand.payments.store.contexts import Prepared
 from checkstand.payments.store.tokens import SavedToken
+from checkstand.promotions.model import clean_code
 from checkstand.storage.idempotency import Ticket
 
 
@@ -105,7 +106,8 @@ class Checkout:
             )
             return changed, {}  # what there is to say is said when it is stored
 
-        return await self.carts.change(caller, change, ticket, must_exist=True)
+        codes = [clean_code(command.apply_coupon)] if command.apply_coupon else []
+        return await self.carts.change(caller, change, ticket, codes=codes, must_exist=True)
 
     async def process(
         self,

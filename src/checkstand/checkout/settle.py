@@ -2,7 +2,8 @@
 administrator alike.
 
 Harmless when repeated: an attempt that was settled before changes nothing, unless the provider
-says something new about its money. Locks are taken in the order of the house: cart, order, stock.
+says something new about its money. Locks are taken in the order of the house: cart, order, stock,
+coupons.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from checkstand.payments.model import (
     Unknown,
 )
 from checkstand.payments.store import attempts, contexts, refunds, tokens
+from checkstand.promotions import store as promotions
 from checkstand.stock import store as stock
 from checkstand.storage.database import Connection
 
@@ -58,8 +60,8 @@ async def settle(
     hold_for: timedelta,
 ) -> Placement:
     """Transaction B: the outcome on the attempt, the order moved, stock and cart after it.
-    `hold_for`: how long stock stays kept while the payment is open, and at least until somebody
-    looks again."""
+    `hold_for`: how long stock and coupon uses stay kept while the payment is open, and at least
+    until somebody looks again."""
     found = await carts.lock(connection, attempt.cart_key, carts.LONG_AGO)
     order = await orders.head(connection, attempt.order_id, lock=True)
     if order is None:
@@ -81,15 +83,21 @@ async def settle(
         case NeedsAction():
             if cart is not None and not cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now, awaits_action=True)
-            await stock.extend(connection, order.id, _kept_until(recorded, now, hold_for))
+            await _keep_holding(connection, order, _kept_until(recorded, now, hold_for))
             return needs_action(order, recorded)
         case Unknown():
             if cart is not None and cart.awaits_action:
                 await carts.set_paying(connection, cart.key, now)
-            await stock.extend(connection, order.id, _kept_until(recorded, now, hold_for))
+            await _keep_holding(connection, order, _kept_until(recorded, now, hold_for))
             return pending(order, recorded)
         case _:
             assert_never(outcome)
+
+
+async def _keep_holding(connection: Connection, order: Order, until: datetime) -> None:
+    await stock.extend(connection, order.id, until)
+    if order.coupon_ids:
+        await promotions.extend(connection, order.id, until)
 
 
 async def let_go(connection: Connection, attempt: Attempt, now: datetime) -> Placement:
@@ -215,6 +223,8 @@ async def _approved(
         to = OrderStatus.PROCESSING
     order = await orders.move(connection, order, to, placed_at=now, paid_at=now if paid else None)
     await stock.take(connection, order.id)
+    if order.coupon_ids:
+        await promotions.redeem(connection, order.id, now)
     if outcome.saved is not None and attempt.customer_id is not None:
         await tokens.save(connection, attempt.customer_id, attempt.gateway, outcome.saved, now)
     if cart is not None:
@@ -233,6 +243,8 @@ async def _declined(
 ) -> Placement:
     order = await orders.move(connection, order, OrderStatus.FAILED, placed_at=None, paid_at=None)
     await stock.release(connection, order.id)
+    if order.coupon_ids:
+        await promotions.release(connection, order.id)
     if cart is not None:
         await carts.set_paying(connection, cart.key, None)
     return Placement(
@@ -260,7 +272,7 @@ async def _settled_before(
         await _send_back(connection, known, outcome, now)
         return standing(order)
     if known.funds is Funds.AUTHORISED and outcome.funds is Funds.CAPTURED:
-        taken = outcome.captured or known.amount
+        taken = known.amount if outcome.captured is None else outcome.captured
         order = await captured(connection, order, known, taken.minor, now)
     return standing(order)
 
@@ -287,6 +299,8 @@ async def released(connection: Connection, order: Order, attempt: Attempt) -> Or
     full = await orders.find(connection, order.id)
     if full is not None:
         await stock.give_back(connection, full.sold)
+    if order.coupon_ids:
+        await promotions.release(connection, order.id)
     return await orders.move(
         connection, order, OrderStatus.CANCELLED, placed_at=order.placed_at, paid_at=None
     )
@@ -301,7 +315,7 @@ async def _send_back(
         attempt.gateway,
         attempt.id,
     )
-    amount = outcome.captured or attempt.amount
+    amount = attempt.amount if outcome.captured is None else outcome.captured
     await attempts.set_funds(
         connection,
         attempt.id,

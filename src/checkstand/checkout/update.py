@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from checkstand.cart import coupons
 from checkstand.cart.model import Cart
 from checkstand.cart.view import CartView, Scene, view
 from checkstand.checkout.model import ProcessCommand, UpdateCommand
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
-from checkstand.errors import CheckoutInvalid, PaymentMethodUnknown, Problem
+from checkstand.errors import (
+    CheckoutInvalid,
+    CouponsNotEnabled,
+    PaymentMethodUnknown,
+    Problem,
+    Refusal,
+)
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
+from checkstand.promotions.model import clean_code
 
 PACKAGE = "default"
 """The one package that a single `shipping_method` chooses for."""
@@ -97,11 +105,29 @@ def updated(
     """The cart after the command and what it comes to; CheckoutInvalid with every problem. A
     shipping method chosen earlier that no longer fits is still in it (see `view.settled`)."""
     changed, problems = apply(cart, command, shop, payments, strict_phone=strict_phone)
+    changed, refused = coupon_changed(changed, command, scene, shop)
+    problems += refused
     seen = view(changed, scene, shop)
     problems += rate_problems(command, seen)
     if problems:
         raise CheckoutInvalid(problems)
     return changed, seen
+
+
+def coupon_changed(
+    cart: Cart, command: UpdateCommand, scene: Scene, shop: ShopRules
+) -> tuple[Cart, list[Problem]]:
+    """The cart with the coupon that the command applies, or without the one that it takes off."""
+    try:
+        if command.remove_coupon:
+            cart, _ = coupons.remove(cart, clean_code(command.remove_coupon))
+        if command.apply_coupon:
+            if not shop.coupons_enabled:
+                raise CouponsNotEnabled
+            cart, _ = coupons.apply(cart, clean_code(command.apply_coupon), scene, shop)
+    except Refusal as refusal:
+        return cart, [Problem(refusal.code, "coupon_code", refusal.message)]
+    return cart, []
 
 
 def for_process(command: ProcessCommand) -> UpdateCommand:

@@ -24,6 +24,7 @@ _COMMANDS = (
     "catalog",
     "reviews",
     "tax",
+    "coupons",
     "payments",
     "reload",
     "openapi",

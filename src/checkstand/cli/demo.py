@@ -383,6 +383,9 @@ The shop is open at {base_url}   (API description: {base_url}/openapi.json)
                                             secret   {keys.tutorial_consumer_secret}
   administrator   {keys.admin_username} / {keys.admin_password}
 
+Test payments: "payment_method":"sandbox","payment_data":{{"token":"tok_success"}} when you order,
+or tok_declined, tok_requires_action, tok_timeout_after_success and others (docs/howto).
+
 Try it: add to cart, update the checkout, order (paste the lines one after another).
 
 CART_KEY=$(curl -s -X POST {api}/v2/cart/add-item -H 'Content-Type: application/json' \
@@ -396,10 +399,6 @@ curl -s -X PUT '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 curl -s -X POST '{api}/preview/checkout?{auth}' -H "Cart-Key: $CART_KEY" \
 -H 'Content-Type: application/json' \
 -d '{{"billing_address":{address},"payment_method":"bacs"}}'; echo
-
-Test payments: in the last line, "payment_method":"sandbox","payment_data":{{"token":"tok_success"}}
-(or tok_declined, tok_requires_action, tok_timeout_after_success; GET
-/wp-json/cocart/preview/checkout/payment-methods lists the methods).
 
 Ctrl-C stops the shop; its data stays.
 """

@@ -150,6 +150,8 @@ class Order:
     paid_at: datetime | None = None
     number: str = ""
     id: int = 0
+    coupon_ids: tuple[int, ...] = ()
+    """The coupons that it uses: held while it is being paid, redeemed once it is placed."""
     needs_processing: bool = field(default=True)
     """Somebody has to do something: not everything in it is a download."""
 

@@ -42,9 +42,9 @@ WITH next AS (SELECT nextval(pg_get_serial_sequence('orders', 'id')) AS id), pla
     INSERT INTO orders (id, number, order_key, status, cart_key, fingerprint, customer_id, currency,
         exponent, base_currency, exchange_rate, prices_include_tax, totals, total, needs_payment,
         needs_shipping, needs_processing, billing, shipping, payment_method, payment_method_title,
-        customer_note, created_at)
+        customer_note, created_at, coupon_ids)
     SELECT id, id::text, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-        $19, $20, $21, $22, $23
+        $19, $20, $21, $22, $23, $24
     FROM next
     RETURNING id, number
 ), """
@@ -58,8 +58,9 @@ WITH placed AS (
         customer_id = $7, currency = $8, exponent = $9, base_currency = $10, exchange_rate = $11,
         prices_include_tax = $12, totals = $13, total = $14, needs_payment = $15,
         needs_shipping = $16, needs_processing = $17, billing = $18, shipping = $19,
-        payment_method = $20, payment_method_title = $21, customer_note = $22, created_at = $23
-    WHERE id = $24 RETURNING id, number
+        payment_method = $20, payment_method_title = $21, customer_note = $22, created_at = $23,
+        coupon_ids = $24
+    WHERE id = $25 RETURNING id, number
 ), """
     + _PARTS
 )
@@ -164,6 +165,7 @@ def _values(order: Order) -> tuple[Any, ...]:
         order.payment_method_title,
         order.customer_note,
         order.created_at,
+        list(order.coupon_ids),
     )
 
 
@@ -225,6 +227,7 @@ def _order(row: Record) -> Order:
         payment_method_title=row["payment_method_title"],
         customer_note=row["customer_note"],
         created_at=row["created_at"],
+        coupon_ids=tuple(row["coupon_ids"]),
         placed_at=row["placed_at"],
         paid_at=row["paid_at"],
         lines=tuple(_line(stored, currency, row["refunded"]) for stored in row.get("lines", ())),

@@ -185,8 +185,9 @@ def _told(error: Exception) -> str:
 def _makes_sense(outcome: Any, expected: frozenset[Funds]) -> bool:
     """Whether a gateway, which may be anybody's, has answered as the protocol says."""
     match outcome:
-        case Approved(funds=funds, reference=reference):
-            return _is_funds(funds) and funds in expected and _is_name(reference)
+        case Approved(funds=funds, reference=reference, captured=captured):
+            is_amount = captured is None or isinstance(captured, Money)
+            return _is_funds(funds) and funds in expected and _is_name(reference) and is_amount
         case Declined(message=message, gateway_error=about):
             return _is_text(message) and _is_json(about)
         case NeedsAction(reference=reference, redirect_url=url, action_data=about):
@@ -213,8 +214,9 @@ def _is_name(reference: Any) -> bool:
 
 
 def _is_json(about: Any) -> bool:
+    """What PostgreSQL can keep, too: it takes no NUL."""
     try:
-        orjson.dumps(about, option=orjson.OPT_NON_STR_KEYS)
+        written = orjson.dumps(about, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         return False
-    return isinstance(about, Mapping)
+    return isinstance(about, Mapping) and b"\\u0000" not in written

@@ -9,6 +9,8 @@ the shopper pays the price as entered. Elsewhere the store's tax is taken out fi
 of the place are put on what is left (as WooCommerce does by default): the shop earns the same net
 everywhere, and an export without tax is cheaper by the tax.
 
+Coupons take their part off prices as entered, before tax; a line never falls below zero.
+
 A negative fee takes at most what is due: neither the total nor any one tax falls below zero.
 """
 
@@ -19,7 +21,9 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
 from checkstand.kit.money import Currency, Exchange, Money, allocate_units
+from checkstand.pricing.discounts import discounts_of, promoted
 from checkstand.pricing.quote import (
+    AppliedDiscount,
     AppliedTax,
     Facts,
     FeeFacts,
@@ -33,7 +37,8 @@ from checkstand.pricing.quote import (
     TotalKind,
     TotalLine,
 )
-from checkstand.shipping.model import Parcel, ShippingOffer
+from checkstand.promotions.rules import Promotions
+from checkstand.shipping.model import MethodKind, Parcel, ShippingOffer
 from checkstand.shipping.rates import offers
 from checkstand.tax.model import TaxRate
 from checkstand.tax.rates import NO_TAX, Levy, exclusive, inclusive
@@ -47,15 +52,21 @@ def quote(facts: Facts) -> Quote:
     exchange = Exchange.of(facts.base, facts.currency, facts.rate)
     levies = _Levies.of(facts)
     ledger = _Ledger(facts.currency)
-    lines = tuple(_line(line, levies, exchange) for line in facts.lines)
+    promotions = promoted(facts, exchange)
+    off = promotions.off
+    lines = tuple(
+        _line(line, levies, exchange, off.get(line.key, 0) if off else 0) for line in facts.lines
+    )
     for line in lines:
         ledger.charge(line.total, line.taxes)
-    packages = _packages(facts, facts.currency.money(ledger.net), levies)
+    packages = _packages(
+        facts, facts.currency.money(ledger.net), levies, free=promotions.free_shipping
+    )
     for package in packages:
         if package.chosen is not None:
             ledger.charge(package.chosen.cost, package.chosen.taxes, shipping=True)
     fees = _fees(facts.fees, levies, exchange, ledger)
-    return _summed(facts, lines, packages, fees, ledger.tax_totals())
+    return _summed(facts, lines, packages, fees, ledger.tax_totals(), promotions)
 
 
 def _summed(
@@ -64,6 +75,7 @@ def _summed(
     packages: tuple[Package, ...],
     fees: tuple[QuotedFee, ...],
     taxes: tuple[TaxTotal, ...],
+    promotions: Promotions,
 ) -> Quote:
     """The parts with their sums: nothing is rounded from here on."""
     zero = facts.currency.zero
@@ -72,7 +84,8 @@ def _summed(
     subtotal_tax = _sum(zero, [line.subtotal_tax for line in lines])
     contents = _sum(zero, [line.total for line in lines])
     contents_tax = _sum(zero, [line.tax for line in lines])
-    rows = _totals(subtotal, contents, chosen, fees, taxes)
+    discounts = discounts_of(promotions, lines, facts.currency)
+    rows = _totals(subtotal, discounts, chosen, fees, taxes)
     return Quote(
         currency=facts.currency,
         base=facts.base,
@@ -98,6 +111,8 @@ def _summed(
         needs_shipping=bool(packages),
         has_destination=facts.destination.known,
         weight=_weight(facts.lines),
+        discounts=discounts,
+        rejected=promotions.rejected,
     )
 
 
@@ -167,7 +182,8 @@ class _Ledger:
         )
 
 
-def _line(line: LineFacts, levies: _Levies, exchange: Exchange) -> QuoteLine:
+def _line(line: LineFacts, levies: _Levies, exchange: Exchange, off: int) -> QuoteLine:
+    """The line with `off`, in minor units as entered, taken off it."""
     unit = exchange.convert(line.unit_price)
     entered = unit.minor * line.quantity
     levy = contained = NO_TAX
@@ -176,15 +192,18 @@ def _line(line: LineFacts, levies: _Levies, exchange: Exchange) -> QuoteLine:
         contained = levies.contained.get(line.tax_class, NO_TAX)
     net, parts = _net_and_tax(entered, levy, contained)
     money = exchange.currency.money
-    total, tax = money(net), money(sum(parts))
+    subtotal, subtotal_tax = total, tax = money(net), money(sum(parts))
+    if off:
+        net, parts = _net_and_tax(entered - off, levy, contained)
+        total, tax = money(net), money(sum(parts))
     return QuoteLine(
         key=line.key,
         product_id=line.product_id,
         quantity=line.quantity,
         unit_price=unit,
         regular_price=exchange.convert(line.regular_price),
-        subtotal=total,
-        subtotal_tax=tax,
+        subtotal=subtotal,
+        subtotal_tax=subtotal_tax,
         total=total,
         tax=tax,
         taxes=_applied(levy, parts, exchange.currency),
@@ -216,19 +235,21 @@ def _applied(levy: Levy, parts: tuple[int, ...], currency: Currency) -> tuple[Ap
     )
 
 
-def _packages(facts: Facts, contents: Money, levies: _Levies) -> tuple[Package, ...]:
+def _packages(facts: Facts, contents: Money, levies: _Levies, *, free: bool) -> tuple[Package, ...]:
     """All goods that need shipping as one package; none when nothing is to be shipped.
 
-    The first rate is chosen until the shopper chooses. A choice that is not on offer is not
-    replaced by another: the shopper did choose, and must choose again.
+    The first rate is chosen until the shopper chooses, with a coupon for free shipping (`free`)
+    the first that is free. A choice that is not on offer is not replaced by another: the shopper
+    did choose, and must choose again.
     """
     shipped = [line for line in facts.lines if line.needs_shipping]
     if not (shipped and facts.shipping_enabled):
         return ()
-    offered = _offers(facts, shipped, contents)
+    offered = _offers(facts, shipped, contents, free=free)
     wanted = facts.chosen_rates.get("default", "")
     keys = [offer.rate_key for offer in offered]
-    chosen_key = wanted or next(iter(keys), "")
+    gratis = [o.rate_key for o in offered if free and o.method.kind is MethodKind.FREE_SHIPPING]
+    chosen_key = wanted or next(iter([*gratis, *keys]), "")
     rates = tuple(_rate(offer, levies.shipping, chosen_key) for offer in offered)
     return (
         Package(
@@ -243,13 +264,14 @@ def _packages(facts: Facts, contents: Money, levies: _Levies) -> tuple[Package, 
 
 
 def _offers(
-    facts: Facts, shipped: Sequence[LineFacts], contents: Money
+    facts: Facts, shipped: Sequence[LineFacts], contents: Money, *, free: bool
 ) -> tuple[ShippingOffer, ...]:
     parcel = Parcel(
         items=sum(line.quantity for line in shipped),
         classes=frozenset(line.shipping_class for line in shipped),
         weight=_weight(shipped),
         value=contents,
+        free=free,
     )
     return offers(facts.zones, facts.destination, parcel, facts.base, facts.currency, facts.rate)
 
@@ -328,15 +350,18 @@ def _limited(
 
 def _totals(
     subtotal: Money,
-    contents: Money,
+    discounts: Iterable[AppliedDiscount],
     chosen: Iterable[QuotedRate],
     fees: Iterable[QuotedFee],
     taxes: Iterable[TaxTotal],
 ) -> tuple[TotalLine, ...]:
     """The rows as shown, signed; the last is the sum of those before it."""
     rows = [TotalLine(TotalKind.SUBTOTAL, "subtotal", "Subtotal", subtotal)]
-    if contents != subtotal:
-        rows.append(TotalLine(TotalKind.DISCOUNT, "discount", "Discount", contents - subtotal))
+    rows += [
+        TotalLine(TotalKind.DISCOUNT, each.code, each.label, -each.amount)
+        for each in discounts
+        if each.amount
+    ]
     rows += [TotalLine(TotalKind.FULFILMENT, rate.key, rate.label, rate.cost) for rate in chosen]
     rows += [TotalLine(TotalKind.FEE, fee.id, fee.name, fee.amount) for fee in fees]
     rows += [TotalLine(TotalKind.TAX, tax.rate.code, tax.rate.label, tax.amount) for tax in taxes]

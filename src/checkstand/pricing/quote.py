@@ -14,6 +14,8 @@ from enum import StrEnum
 
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import NOWHERE, Place
+from checkstand.promotions.model import CouponKind, CouponState
+from checkstand.promotions.rules import Rejected
 from checkstand.shipping.model import Zone
 from checkstand.tax.model import TaxRate
 from checkstand.tax.rates import NO_RATES, TaxTable
@@ -35,6 +37,10 @@ class LineFacts:
     shipping_class: str
     weight: Decimal
     """Of one unit, in the store's unit; 0 when unknown."""
+    parent_id: int = 0
+    """The product that this is a variation of; 0 for none."""
+    category_ids: tuple[int, ...] = ()
+    on_sale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,12 @@ class Facts:
     chosen_rates: Mapping[str, str] = field(default_factory=dict)
     """Package id -> rate key that the shopper chose."""
     fees: tuple[FeeFacts, ...] = ()
+    coupons: tuple[str, ...] = ()
+    """The codes that were applied."""
+    coupon_states: Mapping[str, CouponState] = field(default_factory=dict)
+    """What is known about them, by code; a code that is not here does not exist."""
+    email: str = ""
+    """Whose order it will be; "" while that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,22 @@ class QuotedFee:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedDiscount:
+    """What one coupon takes off, ex tax, and the tax that goes with it; positive amounts.
+    `allocations` are its shares by line key and sum to `amount`; over all coupons they sum to the
+    difference of each line's subtotal and total."""
+
+    coupon_id: int
+    code: str
+    label: str
+    kind: CouponKind
+    amount: Money
+    tax: Money
+    free_shipping: bool
+    allocations: Mapping[str, Money] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TaxTotal:
     """The sum of one rate over lines, shipping and fees."""
 
@@ -196,6 +224,9 @@ class Quote:
     needs_shipping: bool
     has_destination: bool
     weight: Decimal
+    discounts: tuple[AppliedDiscount, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    """Coupons that do not hold (any more), each with its reason; they take nothing off."""
 
     @property
     def needs_payment(self) -> bool:

@@ -29,6 +29,7 @@ class ShopRules:
     zones: tuple[Zone, ...] = ()
     sell_to: frozenset[str] | None = None
     """Countries that may order; None for all."""
+    coupons_enabled: bool = True
     weight_unit: str = "kg"
     dimension_unit: str = "cm"
 

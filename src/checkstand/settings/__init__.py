@@ -36,6 +36,7 @@ from checkstand.settings.sections import (
     AddressLookupSettings,
     CartSettings,
     CheckoutSettings,
+    CouponSettings,
     DatabaseSettings,
     LogSettings,
     MethodSettings,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     shipping: ShippingSettings = ShippingSettings()
     checkout: CheckoutSettings = CheckoutSettings()
     cart: CartSettings = CartSettings()
+    coupons: CouponSettings = CouponSettings()
     reviews: ReviewSettings = ReviewSettings()
     address_lookup: AddressLookupSettings = AddressLookupSettings()
     accounts: AccountSettings = AccountSettings()

@@ -273,6 +273,9 @@ class MethodSettings(Section):
     minimum: Amount | None = Field(
         None, description="free_shipping: smallest subtotal that it is offered from."
     )
+    requires: Literal["either", "minimum", "coupon", "both"] = Field(
+        "either", description="free_shipping: what it is given for."
+    )
     taxable: bool = Field(True, description="Whether tax is charged on the cost.")
 
 
@@ -359,9 +362,17 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+    trusted_keys: bool = Field(
+        False, description="Whether consumer keys that may write add fees and set prices."
+    )
+    etags: bool = Field(False, description="Whether cart reads carry an ETag and answer 304.")
     merge: Literal["sum", "max", "guest", "customer"] = Field(
         "sum", description="What becomes of a guest's cart when its shopper signs in."
     )
+
+
+class CouponSettings(Section):
+    enabled: bool = Field(True, description="Whether the shop takes coupons.")
 
 
 class WorkerSettings(Section):

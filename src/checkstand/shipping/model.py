@@ -20,6 +20,15 @@ class MethodKind(StrEnum):
     LOCAL_PICKUP = "local_pickup"
 
 
+class FreeFrom(StrEnum):
+    """What free shipping hangs on, where a shop has both a minimum and coupons for it."""
+
+    EITHER = "either"
+    MINIMUM = "minimum"
+    COUPON = "coupon"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class ShippingMethod:
     """One way to ship in a zone. `instance_id` is unique in the shop: rate key `flat_rate:1`."""
@@ -34,6 +43,8 @@ class ShippingMethod:
     that of goods without a shipping class."""
     minimum: Money | None = None
     """Free shipping only from this subtotal (after discounts, before tax) on."""
+    requires: FreeFrom = FreeFrom.EITHER
+    """What free shipping is given for."""
     taxable: bool = True
 
     @property
@@ -64,6 +75,8 @@ class Parcel:
     value: Money
     """What the whole cart's goods cost in the active currency, after discounts, before tax: a
     download counts towards free shipping of the mug beside it, as in WooCommerce."""
+    free: bool = False
+    """A coupon gives free shipping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from checkstand.kit.money import Currency, Exchange, Money
 from checkstand.kit.places import Place, postcodes
-from checkstand.shipping.model import MethodKind, Parcel, ShippingMethod, ShippingOffer, Zone
+from checkstand.shipping.model import (
+    FreeFrom,
+    MethodKind,
+    Parcel,
+    ShippingMethod,
+    ShippingOffer,
+    Zone,
+)
 
 
 def offers(
@@ -52,9 +59,18 @@ def covers(zone: Zone, place: Place) -> bool:
 
 
 def _available(method: ShippingMethod, parcel: Parcel, exchange: Exchange) -> bool:
-    if method.kind is not MethodKind.FREE_SHIPPING or method.minimum is None:
+    if method.kind is not MethodKind.FREE_SHIPPING:
         return True
-    return exchange.convert(method.minimum) <= parcel.value
+    enough = method.minimum is None or exchange.convert(method.minimum) <= parcel.value
+    match method.requires:
+        case FreeFrom.EITHER:
+            return enough or parcel.free
+        case FreeFrom.MINIMUM:
+            return enough
+        case FreeFrom.COUPON:
+            return parcel.free
+        case FreeFrom.BOTH:
+            return enough and parcel.free
 
 
 def _cost(method: ShippingMethod, parcel: Parcel, exchange: Exchange) -> Money:

@@ -17,6 +17,9 @@ from checkstand.access.sessions import Sessions
 from checkstand.accounts.my_account import MyAccount
 from checkstand.accounts.registration import Registration
 from checkstand.cart.carriage import Carriage
+from checkstand.cart.coupons import CartCoupons
+from checkstand.cart.delivery import CartDelivery
+from checkstand.cart.fees import CartFees
 from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
@@ -48,7 +51,7 @@ from checkstand.payments.gateway import Gateway, House
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
-from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
+from checkstand.shipping.model import FreeFrom, MethodKind, ShippingMethod, Zone
 from checkstand.storage import changes, migrate
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
@@ -69,6 +72,8 @@ class StoreProfile:
     base_url: str
     order_received_url: str
     dialect: str
+    etags: bool = False
+    """Whether cart reads carry a tag and answer 304."""
     description: str = ""
     product_url: str = "{base_url}/product/{slug}/"
     address: Address = Address()
@@ -101,6 +106,9 @@ class Shop:
     addresses: AddressLookup
     carts: CartService
     cart_sessions: CartSessions
+    coupons: CartCoupons
+    fees: CartFees
+    delivery: CartDelivery
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -329,6 +337,9 @@ def build(
         addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
         carts=carts,
         cart_sessions=CartSessions(carts),
+        coupons=CartCoupons(carts),
+        fees=CartFees(carts),
+        delivery=CartDelivery(carts),
         checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
@@ -368,6 +379,7 @@ def _carts(
             merge=MergePolicy(settings.cart.merge),
         ),
         call_off=charging.call_off_cart,
+        trusted_keys=settings.cart.trusted_keys,
     )
 
 
@@ -414,6 +426,7 @@ def _profile(settings: Settings) -> StoreProfile:
         base_url=server.base_url.rstrip("/") or f"http://{server.host}:{server.port}",
         order_received_url=store.order_received_url,
         dialect=settings.checkout.dialect,
+        etags=settings.cart.etags,
         description=store.description,
         product_url=store.product_url,
         address=_home(settings),
@@ -474,6 +487,7 @@ def shop_rules(settings: Settings) -> ShopRules:
         shipping_enabled=settings.shipping.enabled,
         zones=tuple(_zone(zone, base) for zone in settings.shipping.zones),
         sell_to=frozenset(store.sell_to) or None,
+        coupons_enabled=settings.coupons.enabled,
         weight_unit=store.weight_unit,
         dimension_unit=store.dimension_unit,
     )
@@ -511,5 +525,6 @@ def _method(method: MethodSettings, base: Currency) -> ShippingMethod:
         per_item=Money.of(method.cost_per_item, base),
         per_class={slug: Money.of(cost, base) for slug, cost in method.cost_per_class.items()},
         minimum=Money.of(method.minimum, base) if method.minimum is not None else None,
+        requires=FreeFrom(method.requires),
         taxable=method.taxable,
     )

@@ -6,6 +6,7 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -141,7 +142,14 @@ async def _update(
         }
 
     once = await ticket(request, "update checkout", render)
-    seen = await shop.checkout.update(caller, _changes(body), once)
+    code = body.coupon_code or ""
+    removed = body.coupon_action == "remove"
+    command = replace(
+        _changes(body),
+        apply_coupon="" if removed else code,
+        remove_coupon=code if removed else "",
+    )
+    seen = await shop.checkout.update(caller, command, once)
     return answer(request, render(seen), cart_headers(seen))
 
 

@@ -67,7 +67,16 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
                 "total",
             )
         },
-        "coupons": [],
+        "coupons": [
+            {
+                "coupon": each.code,
+                "label": each.label,
+                "discount_type": each.kind.value,
+                "saving": (-each.amount).decimal(),
+                "discount_tax": (-each.tax).decimal(),
+            }
+            for each in quote.discounts
+        ],
         "id": cart.key,
         "notices": empty_as_list(seen.notices),
     }
@@ -337,10 +346,11 @@ def total_rows(order: Order, profile: StoreProfile) -> list[dict[str, str]]:
     """What a shopper reads under the items, in order."""
     show = currency_format(order.currency, profile.language).show
     rows = [("subtotal", "Subtotal", show(order.amount("subtotal")))]
-    if order.totals["discount_total"]:
-        rows.append(("discount", "Discount", show(-order.amount("discount_total"))))
     for charge in order.charges:
-        if charge.kind == "shipping":
+        if charge.kind == "discount":
+            if charge.amount:
+                rows.append(("discount", charge.label, show(charge.amount)))
+        elif charge.kind == "shipping":
             rows.append(("shipping", "Shipping", f"{show(charge.amount)} via {charge.label}"))
         elif charge.kind in ("fee", "tax"):
             rows.append((charge.kind, charge.label, show(charge.amount)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -85,6 +85,8 @@ class UpdateIn(_In):
         None, max_length=200, description="A rate key: `flat_rate:1`."
     )
     currency: str | None = Field(None, max_length=20, description="ISO 4217; sticky once chosen.")
+    coupon_code: str | None = Field(None, max_length=200, description="Updates only.")
+    coupon_action: Literal["apply", "remove"] = "apply"
     payment_data: PaymentData = None
     payment_method_data: PaymentData = None
     customer_password: str | None = Field(None, max_length=4096)
@@ -245,6 +247,14 @@ class OrderSummary(_Out):
     total: str
 
 
+class CouponOut(_Out):
+    coupon: str
+    label: str
+    discount_type: str
+    saving: str
+    discount_tax: str
+
+
 class CustomerDataOut(_Out):
     customer_id: int
     billing_address: BillingOut
@@ -271,7 +281,7 @@ class StateOut(_Out):
     customer_data: CustomerDataOut
     cart: dict[str, SummaryItem]
     totals: OrderSummary
-    coupons: list[Any]
+    coupons: list[CouponOut]
     id: str
     notices: dict[str, list[str]] | list[Any]
 

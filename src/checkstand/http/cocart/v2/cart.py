@@ -17,12 +17,16 @@ from checkstand.errors import (
 )
 from checkstand.http.answers import remembered
 from checkstand.http.cocart.headers import cart_headers
-from checkstand.http.cocart.v2 import present
+from checkstand.http.cocart.v2 import figures
 from checkstand.http.cocart.v2.customer import customer_changes, quantities
 from checkstand.http.cocart.v2.replies import (
     as_cart,
+    fields_wanted,
+    formatted_wanted,
     handled_quantity,
     respond,
+    say_of,
+    tagged,
     thumb_wanted,
 )
 from checkstand.http.cocart.v2.schemas import (
@@ -49,11 +53,12 @@ async def read_cart(
     caller, shop = await visit(request)
     whole_cart = as_cart(request, shop)
     seen = await shop.carts.read(caller)
-    if "fields" in request.query_params:  # as many as a client can think of: not to be kept
+    if fields_wanted(request):  # as many as a client can think of: not to be kept
         return respond(request, seen, whole_cart(seen))
-    name = ("v2 cart", thumb_wanted(request))
+    name = ("v2 cart", thumb_wanted(request), formatted_wanted(request))
     make = partial(whole_cart, seen)
-    return remembered(request, seen.answers, name, make, cart_headers(seen))
+    kept = remembered(request, seen.answers, name, make, cart_headers(seen))
+    return tagged(request, seen, kept)
 
 
 @router.post("/cart", response_model=CartCreated, responses=errors(*WRITING))
@@ -77,8 +82,9 @@ async def read_totals(
     """All totals in major units."""
     caller, shop = await visit(request)
     seen = await shop.carts.totals(caller)
-    writing = currency_format(seen.quote.currency, shop.profile.language) if html else None
-    return respond(request, seen, present.engine_totals(seen.quote, writing))
+    shown = html or formatted_wanted(request)
+    writing = currency_format(seen.quote.currency, shop.profile.language) if shown else None
+    return respond(request, seen, figures.engine_totals(seen.quote, writing))
 
 
 @router.post("/cart/calculate", response_model=CartOut | TotalsOut, responses=errors(*WRITING))
@@ -92,7 +98,9 @@ async def calculate(
     only_totals = body is not None and body.return_totals
 
     def render(seen: CartView) -> Any:
-        return present.totals(seen.quote) if only_totals else whole_cart(seen)
+        if only_totals:
+            return figures.totals(seen.quote, say_of(request, seen, shop))
+        return whole_cart(seen)
 
     once = await ticket(request, "calculate", render)
     seen = await shop.carts.calculate(caller, once)
@@ -100,6 +108,9 @@ async def calculate(
 
 
 @router.post("/cart/clear", response_model=CartOut, responses=errors(*WRITING))
+@router.delete(
+    "/cart/clear", response_model=CartOut, responses=errors(*WRITING), include_in_schema=False
+)
 async def clear_cart(
     request: Request,
     body: ClearIn | None = None,
@@ -110,6 +121,17 @@ async def clear_cart(
     render = as_cart(request, shop)
     once = await ticket(request, "clear", render)
     seen = await shop.carts.clear(caller, keep_removed=keep, ticket=once)
+    return respond(request, seen, render(seen))
+
+
+@router.post("/cart/customer", response_model=CartOut, include_in_schema=False)
+async def update_customer(request: Request, body: UpdateCartIn) -> Response:
+    """`update-customer` as older clients say it."""
+    caller, shop = await visit(request)
+    render = as_cart(request, shop)
+    once = await ticket(request, "update-customer", render)
+    billing, shipping = customer_changes(body.model_extra or {})
+    seen = await shop.carts.update_customer(caller, billing, shipping, once)
     return respond(request, seen, render(seen))
 
 

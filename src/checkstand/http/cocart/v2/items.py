@@ -23,6 +23,7 @@ from checkstand.http.cocart.v2.replies import (
     as_cart,
     handled_quantity,
     respond,
+    say_of,
     thumb_wanted,
 )
 from checkstand.http.cocart.v2.schemas import (
@@ -53,12 +54,13 @@ async def add_item(
     """One product into the cart; identical ones add up in one line."""
     caller, shop = await visit(request)
     whole_cart = as_cart(request, shop)
-    item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data)
+    price = "" if body.price is None else str(body.price)
+    item = AddItem(body.id, whole(body.quantity), body.variation, body.item_data, price)
 
     def render(seen: CartView) -> Any:
         if not body.return_item:
             return whole_cart(seen)
-        return _item_of(seen, seen.touched[0])
+        return _item_of(request, seen, shop, seen.touched[0])
 
     once = await ticket(request, "add item", render)
     seen = await shop.carts.add_items(caller, [item], _contact(body), once)
@@ -87,7 +89,7 @@ async def add_items(
     def render(seen: CartView) -> Any:
         if not body.return_items:
             return whole_cart(seen)
-        return [_item_of(seen, key) for key in seen.touched]
+        return [_item_of(request, seen, shop, key) for key in seen.touched]
 
     once = await ticket(request, "add items", render)
     if body.items is not None:
@@ -109,10 +111,11 @@ def _contact(body: AddItemIn | AddItemsIn) -> dict[str, str]:
     return {part: value for part, value in given.items() if value}
 
 
-def _item_of(seen: CartView, key: str) -> dict[str, Any]:
+def _item_of(request: Request, seen: CartView, shop: Shop, key: str) -> dict[str, Any]:
     line = seen.cart.line(key)
     assert line is not None, "an item that was just added is in the cart"
-    return present.item(seen, line)
+    say = say_of(request, seen, shop)
+    return present.item(seen, line, thumb=thumb_wanted(request), say=say)
 
 
 @router.get("/cart/items", response_model=dict[str, ItemOut], responses=errors(*READING, 404))
@@ -124,7 +127,8 @@ async def read_items(
     seen = await shop.carts.read(caller)
     if not seen.cart.lines:
         raise NoItemsInCart
-    return respond(request, seen, present.items_by_key(seen, thumb=thumb_wanted(request)))
+    thumb, say = thumb_wanted(request), say_of(request, seen, shop)
+    return respond(request, seen, present.items_by_key(seen, thumb=thumb, say=say))
 
 
 @router.delete("/cart/items", response_model=CartOut, responses=errors(*WRITING))
@@ -137,6 +141,7 @@ async def remove_items(request: Request) -> Response:
     return respond(request, seen, render(seen))
 
 
+@router.get("/cart/count-items", response_model=int, include_in_schema=False)
 @router.get("/cart/items/count", response_model=int, responses=errors(*READING))
 async def count_items(
     request: Request,
@@ -157,7 +162,7 @@ async def read_item(
     """One item."""
     caller, shop = await visit(request)
     seen, line = await shop.carts.item(caller, _named(item_key))
-    return respond(request, seen, present.item(seen, line, thumb=thumb_wanted(request)))
+    return respond(request, seen, _item_of(request, seen, shop, line.key))
 
 
 @router.post(
@@ -176,6 +181,7 @@ async def update_item(
     return await _set_quantity(request, caller, shop, item_key, quantity, body.return_status)
 
 
+@router.post("/cart/item/{item_key}/restore", response_model=CartOut, include_in_schema=False)
 @router.put(
     "/cart/item/{item_key}",
     response_model=CartOut | ItemOut,
@@ -202,7 +208,7 @@ async def restore_item(
     only_item = return_item or (body is not None and body.return_item)
 
     def render(seen: CartView) -> Any:
-        return _item_of(seen, key) if only_item else whole_cart(seen)
+        return _item_of(request, seen, shop, key) if only_item else whole_cart(seen)
 
     once = await ticket(request, f"restore {key}", render)
     seen = await shop.carts.restore(caller, key, once)

@@ -18,9 +18,11 @@ from checkstand.checkout.drafting import chosen_options
 from checkstand.customers import addresses
 from checkstand.customers.addresses import Address
 from checkstand.http.answers import empty_as_list
+from checkstand.http.cocart.v2 import figures
+from checkstand.http.cocart.v2.figures import Say, minor
 from checkstand.http.display import CurrencyFormat, currency_format
 from checkstand.kit.money import Money
-from checkstand.pricing.quote import Package, Quote, QuotedRate, TaxTotal
+from checkstand.pricing.quote import Package, QuotedRate
 
 CART_FIELDS = (
     "cart_hash",
@@ -45,34 +47,54 @@ CART_FIELDS = (
 """The members of a cart, in the contract's order."""
 
 
-def cart(seen: CartView, language: str, *, thumb: bool = True, fields: str = "") -> dict[str, Any]:
-    """The cart object; with `fields` (`currency,totals:subtotal-total`) only those members."""
+_DIGITAL = "currency,customer,items,coupons,needs_payment,taxes,totals,notices"
+_SHIPPED = f"{_DIGITAL},items_weight,needs_shipping,shipping"
+PRESETS = {
+    "digital": _DIGITAL,
+    "digital_fees": f"{_DIGITAL},fees",
+    "shipping": _SHIPPED,
+    "shipping_fees": f"{_SHIPPED},fees",
+    "removed_items": "currency,removed_items,notices",
+    "cross_sells": "currency,cross_sells,notices",
+}
+"""`config[fields]`: a choice of members by its name (contract cart.md 1.9)."""
+
+
+def cart(
+    seen: CartView,
+    language: str,
+    *,
+    thumb: bool = True,
+    fields: str = "",
+    formatted: bool = False,
+) -> dict[str, Any]:
+    """The cart object; with `fields` (`currency,totals:subtotal-total`) only those members, with
+    `formatted` amounts as people read them."""
     wanted = _wanted(fields)
     quote = seen.quote
     writing = currency_format(quote.currency, language)
+    say = writing.show if formatted else minor
     members: dict[str, Callable[[], Any]] = {
         "cart_hash": lambda: cart_hash(seen),
         "cart_key": lambda: seen.cart.key,
         "currency": writing.as_v2,
         "customer": lambda: customer(seen.cart.billing, seen.cart.ships_to),
-        "items": lambda: [item(seen, line, thumb=thumb) for line in seen.cart.lines],
+        "items": lambda: [item(seen, line, thumb=thumb, say=say) for line in seen.cart.lines],
         "item_count": lambda: seen.cart.item_count,
         "items_weight": lambda: _number(quote.weight),
-        "coupons": list,
+        "coupons": lambda: figures.coupons(quote, writing, say),
         "needs_payment": lambda: quote.needs_payment,
         "needs_shipping": lambda: quote.needs_shipping,
-        "shipping": lambda: shipping(seen, writing),
-        "fees": lambda: empty_as_list(
-            {fee.id: {"name": fee.name, "fee": str(fee.amount.minor)} for fee in quote.fees}
-        ),
-        "taxes": lambda: taxes(quote),
-        "totals": lambda: totals(quote),
+        "shipping": lambda: shipping(seen, writing, say),
+        "fees": lambda: figures.fees(quote, say),
+        "taxes": lambda: figures.taxes(quote, say),
+        "totals": lambda: figures.totals(quote, say),
         "removed_items": lambda: [
-            removed_item(seen, line, thumb=thumb)
+            removed_item(seen, line, thumb=thumb, say=say)
             for line in seen.cart.removed
             if line.sold_id in seen.scene.products
         ],
-        "cross_sells": list,
+        "cross_sells": lambda: cross_sells(seen, say),
         "notices": lambda: empty_as_list(seen.notices),
         "extensions": list,
     }
@@ -107,7 +129,7 @@ def customer(billing: Address, shipping_address: Address) -> dict[str, Any]:
     }
 
 
-def item(seen: CartView, line: CartLine, *, thumb: bool = True) -> dict[str, Any]:
+def item(seen: CartView, line: CartLine, *, thumb: bool = True, say: Say = minor) -> dict[str, Any]:
     """One line (contract cart.md 1.3)."""
     product, quoted = seen.product(line), seen.quote.line(line.key)
     least, most, step = verbs.limits(product, seen.scene.available(product))
@@ -116,9 +138,9 @@ def item(seen: CartView, line: CartLine, *, thumb: bool = True) -> dict[str, Any
         "id": line.sold_id,
         "name": product.name,
         "title": product.parent_name or product.name,
-        "price": str(quoted.unit_price.minor),
-        "regular_price": str(quoted.regular_price.minor),
-        "on_sale": product.on_sale(seen.scene.now),
+        "price": say(quoted.unit_price),
+        "regular_price": say(quoted.regular_price),
+        "on_sale": line.price is None and product.on_sale(seen.scene.now),
         "quantity": {
             "value": line.quantity,
             "min_purchase": least,
@@ -126,13 +148,13 @@ def item(seen: CartView, line: CartLine, *, thumb: bool = True) -> dict[str, Any
             "minimum": least,
             "maximum": most,
             "multiple_of": step,
-            "editable": not product.sold_individually,
+            "editable": not product.sold_individually and line.price is None,
         },
         "totals": {
-            "subtotal": str(quoted.subtotal.minor),
-            "subtotal_tax": str(quoted.subtotal_tax.minor),
-            "total": str(quoted.total.minor),
-            "tax": str(quoted.tax.minor),
+            "subtotal": say(quoted.subtotal),
+            "subtotal_tax": say(quoted.subtotal_tax),
+            "total": say(quoted.total),
+            "tax": say(quoted.tax),
         },
         "slug": product.slug,
         "meta": _meta(seen, product, line),
@@ -143,24 +165,93 @@ def item(seen: CartView, line: CartLine, *, thumb: bool = True) -> dict[str, Any
     }
 
 
-def removed_item(seen: CartView, line: CartLine, *, thumb: bool = True) -> dict[str, Any]:
+def removed_item(
+    seen: CartView, line: CartLine, *, thumb: bool = True, say: Say = minor
+) -> dict[str, Any]:
     """A line that was taken out: its quantity is a plain number, it has no totals to speak of and
     no `extensions`."""
     product = seen.scene.products[line.sold_id]
-    price = product.price(seen.scene.now) or 0
-    writing = seen.quote.base.money(price).converted(seen.quote.rate, seen.quote.currency)
-    whole = str(writing.times(line.quantity).minor)
+    price = line.price if line.price is not None else product.price(seen.scene.now) or 0
+    unit, whole = _shown(seen, price), say(_shown(seen, price).times(line.quantity))
+    nothing = say(seen.quote.currency.zero)
     return {
         "item_key": line.key,
         "id": line.sold_id,
         "name": product.name,
         "title": product.parent_name or product.name,
-        "price": str(writing.minor),
+        "price": say(unit),
         "quantity": line.quantity,
-        "totals": {"subtotal": whole, "subtotal_tax": "0", "total": whole, "tax": "0"},
+        "totals": {"subtotal": whole, "subtotal_tax": nothing, "total": whole, "tax": nothing},
         "slug": product.slug,
         "meta": _meta(seen, product, line),
         "backorders": "",
+        "cart_item_data": empty_as_list(line.item_data),
+        "featured_image": _image(product) if thumb else "",
+    }
+
+
+def _shown(seen: CartView, base_minor: int) -> Money:
+    """An amount of the base currency in the one that is shown."""
+    return seen.quote.base.money(base_minor).converted(seen.quote.rate, seen.quote.currency)
+
+
+def cross_sells(seen: CartView, say: Say = minor) -> list[dict[str, Any]]:
+    """What goes with the items, under the names of all sources (contract cart.md 1.7)."""
+    return [_cross_sell(seen, product, say) for product in seen.suggested]
+
+
+def _cross_sell(seen: CartView, product: Product, say: Say) -> dict[str, Any]:
+    now = seen.scene.now
+    price = _shown(seen, product.price(now) or 0)
+    regular = product.regular_price
+    on_sale = product.on_sale(now)
+    name, image = product.name, _image(product)
+    return {
+        "id": product.id,
+        "name": name,
+        "title": product.parent_name or name,
+        "product_name": name,
+        "product_title": product.parent_name or name,
+        "slug": product.slug,
+        "price": say(price),
+        "regular_price": say(_shown(seen, regular)) if regular is not None else say(price),
+        "sale_price": say(price) if on_sale else "",
+        "image": image,
+        "product_image": image,
+        "featured_image": image,
+        "average_rating": "",
+        "on_sale": on_sale,
+        "type": product.type.value,
+    }
+
+
+def mini(seen: CartView, language: str, *, thumb: bool, formatted: bool) -> dict[str, Any]:
+    """The least that a cart icon needs (contract cart.md 9, v2-cart.md 12)."""
+    quote = seen.quote
+    writing = currency_format(quote.currency, language)
+    say = writing.show if formatted else minor
+    return {
+        "cart_hash": cart_hash(seen) if seen.cart.lines else None,
+        "cart_key": seen.cart.key,
+        "currency": writing.as_v2(),
+        "item_count": seen.cart.item_count,
+        "items": [_mini_item(seen, line, thumb, say) for line in seen.cart.lines],
+        "subtotal": say(quote.subtotal),
+        "totals": {"subtotal": say(quote.subtotal), "total": say(quote.total)},
+        "notices": empty_as_list(seen.notices),
+    }
+
+
+def _mini_item(seen: CartView, line: CartLine, thumb: bool, say: Say) -> dict[str, Any]:
+    product = seen.product(line)
+    chosen = {o["display_key"]: o["display_value"] for o in chosen_options(product, line)}
+    return {
+        "item_key": line.key,
+        "id": line.sold_id,
+        "name": product.name,
+        "price": say(seen.quote.line(line.key).unit_price),
+        "quantity": line.quantity,
+        "variation": empty_as_list(chosen),
         "cart_item_data": empty_as_list(line.item_data),
         "featured_image": _image(product) if thumb else "",
     }
@@ -202,76 +293,14 @@ def _number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def totals(quote: Quote) -> dict[str, str]:
-    """The ten figures of contract cart.md 1.4."""
-    return {
-        "subtotal": str(quote.subtotal.minor),
-        "subtotal_tax": str(quote.subtotal_tax.minor),
-        "fee_total": str(quote.fee_total.minor),
-        "fee_tax": str(quote.fee_tax.minor),
-        "discount_total": str(quote.discount_total.minor),
-        "discount_tax": str(quote.discount_tax.minor),
-        "shipping_total": str(quote.shipping_total.minor),
-        "shipping_tax": str(quote.shipping_tax.minor),
-        "total": str(quote.total.minor),
-        "total_tax": str(quote.total_tax.minor),
-    }
-
-
-def engine_totals(quote: Quote, writing: CurrencyFormat | None) -> dict[str, Any]:
-    """The fifteen figures of `GET /cart/totals`, in major units; with `writing` as display text."""
-
-    def shown(amount: Any) -> str:
-        return writing.show(amount) if writing else str(amount.decimal())
-
-    contents = _by_code(quote, lambda tax: tax.amount - tax.shipping_amount)
-    carriage = _by_code(quote, lambda tax: tax.shipping_amount)
-    return {
-        "subtotal": shown(quote.subtotal),
-        "subtotal_tax": shown(quote.subtotal_tax),
-        "shipping_total": shown(quote.shipping_total),
-        "shipping_tax": shown(quote.shipping_tax),
-        "shipping_taxes": empty_as_list({c: shown(a) for c, a in carriage.items() if a}),
-        "discount_total": shown(quote.discount_total),
-        "discount_tax": shown(quote.discount_tax),
-        "cart_contents_total": shown(quote.contents_total),
-        "cart_contents_tax": shown(quote.contents_tax),
-        "cart_contents_taxes": empty_as_list({c: shown(a) for c, a in contents.items() if a}),
-        "fee_total": shown(quote.fee_total),
-        "fee_tax": shown(quote.fee_tax),
-        "fee_taxes": [],
-        "total": shown(quote.total),
-        "total_tax": shown(quote.total_tax),
-    }
-
-
-def taxes(quote: Quote) -> Any:
-    """Rate code -> {name, price}; nothing when prices are shown with tax (contract cart.md 1.5)."""
-    if quote.prices_include_tax:
-        return []
-    names = {tax.rate.code: tax.rate.label for tax in quote.taxes}
-    amounts = _by_code(quote, lambda tax: tax.amount)
-    return empty_as_list(
-        {code: {"name": names[code], "price": str(amounts[code].minor)} for code in names}
-    )
-
-
-def _by_code(quote: Quote, part: Callable[[TaxTotal], Money]) -> dict[str, Money]:
-    """A part of the taxes by rate code. Rates of several classes may share one: they add up."""
-    sums: dict[str, Money] = {}
-    for tax in quote.taxes:
-        sums[tax.rate.code] = sums.get(tax.rate.code, quote.currency.zero) + part(tax)
-    return sums
-
-
-def shipping(seen: CartView, writing: CurrencyFormat) -> Any:
+def shipping(seen: CartView, writing: CurrencyFormat, say: Say = minor) -> Any:
     """Packages and their rates; `[]` when nothing is to be shipped (contract cart.md 1.6)."""
     packages = seen.quote.packages
     if not packages:
         return []
     calculated = seen.quote.has_destination
     shown = {
-        "default" if index == 0 else str(index + 1): _package(seen, package, index, writing)
+        "default" if index == 0 else str(index + 1): _package(seen, package, index, writing, say)
         for index, package in enumerate(packages)
     }
     return {
@@ -283,13 +312,15 @@ def shipping(seen: CartView, writing: CurrencyFormat) -> Any:
 
 
 def _package(
-    seen: CartView, package: Package, index: int, writing: CurrencyFormat
+    seen: CartView, package: Package, index: int, writing: CurrencyFormat, say: Say
 ) -> dict[str, Any]:
     inside = [line for line in seen.cart.lines if line.key in package.line_keys]
     text = ", ".join(f"{seen.product(line).name} × {line.quantity}" for line in inside)
     return {
         "package_name": package.name,
-        "rates": empty_as_list({rate.key: _rate(rate, text, writing) for rate in package.rates}),
+        "rates": empty_as_list(
+            {rate.key: _rate(rate, text, writing, say) for rate in package.rates}
+        ),
         "package_details": text if len(seen.quote.packages) > 1 else "",
         "index": index,
         "chosen_method": package.chosen.key if package.chosen else "",
@@ -297,14 +328,14 @@ def _package(
     }
 
 
-def _rate(rate: QuotedRate, text: str, writing: CurrencyFormat) -> dict[str, Any]:
-    tax = str(rate.tax.minor) if rate.tax else ""
+def _rate(rate: QuotedRate, text: str, writing: CurrencyFormat, say: Say) -> dict[str, Any]:
+    tax = say(rate.tax) if rate.tax else ""
     return {
         "key": rate.key,
         "method_id": rate.method_id,
         "instance_id": rate.instance_id,
         "label": rate.label,
-        "cost": str(rate.cost.minor),
+        "cost": say(rate.cost),
         "html": f"{rate.label}: {writing.show(rate.cost)}",
         "taxes": tax,
         "tax": tax,
@@ -313,6 +344,6 @@ def _rate(rate: QuotedRate, text: str, writing: CurrencyFormat) -> dict[str, Any
     }
 
 
-def items_by_key(seen: CartView, *, thumb: bool) -> Mapping[str, Any]:
+def items_by_key(seen: CartView, *, thumb: bool, say: Say = minor) -> Mapping[str, Any]:
     """`GET /cart/items`: an object by item key."""
-    return {line.key: item(seen, line, thumb=thumb) for line in seen.cart.lines}
+    return {line.key: item(seen, line, thumb=thumb, say=say) for line in seen.cart.lines}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -14,7 +15,10 @@ from checkstand.errors import ParameterInvalid, QuantityNotNumeric
 from checkstand.http.answers import answer
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.v2 import present
+from checkstand.http.cocart.v2.figures import Say, minor
 from checkstand.http.cocart.v2.schemas import numeric, whole
+from checkstand.http.display import currency_format
+from checkstand.http.requests import shop_of
 from checkstand.wiring import Shop
 
 ItemKey = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=64, description="The item's key.")]
@@ -22,33 +26,82 @@ _TRUTHS = {"true": True, "1": True, "yes": True, "on": True} | dict.fromkeys(
     ("false", "0", "no", "off"), False
 )
 _LONGEST_FIELDS = 500
+_OF_A_BODY = frozenset({"content-length", "content-type"})
 Render = Callable[[CartView], Any]
 
 
 def respond(request: Request, seen: CartView, body: Any) -> Response:
-    return answer(request, body, cart_headers(seen))
+    return tagged(request, seen, answer(request, body, cart_headers(seen)))
+
+
+def tagged(request: Request, seen: CartView, response: Response) -> Response:
+    """The answer with its tag, or 304 to who has it already, where the shop wants tags: official
+    clients hand an empty body on after a 304 (sdk-expectations 5). The tag is the cart's own: two
+    carts that look the same have different ones."""
+    if not shop_of(request).profile.etags:
+        return response
+    said = seen.cart.key.encode() + b"\n" + bytes(response.body)
+    tag = f'W/"{hashlib.md5(said, usedforsecurity=False).hexdigest()}"'
+    skipped = request.query_params.get("_skip_cache", "").lower() in ("true", "1")
+    known = tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    if request.method == "GET" and known and not skipped:
+        kept = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
+        response = Response(status_code=304, headers=kept)
+    hit = response.status_code == 304
+    response.headers["ETag"] = tag
+    response.headers["CoCart-Cache"] = "HIT" if hit else "SKIP" if skipped else "MISS"
+    return response
+
+
+def flag(request: Request, name: str, *, default: bool) -> bool:
+    """What a query parameter says that is yes or no; ParameterInvalid."""
+    said = request.query_params.get(name)
+    if said is None:
+        return default
+    if said.lower() not in _TRUTHS:
+        raise ParameterInvalid(
+            f"Invalid parameter(s): {name}.", data={"params": {name: "is `true` or `false`"}}
+        )
+    return _TRUTHS[said.lower()]
 
 
 def thumb_wanted(request: Request) -> bool:
     """Whether image addresses are wanted; they are, unless `thumb` says no."""
-    said = request.query_params.get("thumb", "true").lower()
-    if said not in _TRUTHS:
-        raise ParameterInvalid(
-            "Invalid parameter(s): thumb.", data={"params": {"thumb": "is `true` or `false`"}}
-        )
-    return _TRUTHS[said]
+    return flag(request, "thumb", default=True)
+
+
+def formatted_wanted(request: Request) -> bool:
+    """Whether amounts are wanted as people read them."""
+    return flag(request, "formatted", default=False)
+
+
+def say_of(request: Request, seen: CartView, shop: Shop) -> Say:
+    """How this request wants its amounts."""
+    if not formatted_wanted(request):
+        return minor
+    return currency_format(seen.quote.currency, shop.profile.language).show
+
+
+def fields_wanted(request: Request) -> str:
+    """The members that are wanted, from `fields`, the list form of older clients, or a preset."""
+    query = request.query_params
+    listed = query.get("fields", "") or ",".join(query.getlist("fields[]"))
+    preset = query.get("config[fields]", "")
+    return listed or present.PRESETS.get(preset, "")
 
 
 def as_cart(request: Request, shop: Shop) -> Render:
     """How this request wants its cart."""
-    thumb = thumb_wanted(request)
-    fields = request.query_params.get("fields", "")
+    thumb, formatted = thumb_wanted(request), formatted_wanted(request)
+    fields = fields_wanted(request)
     if len(fields) > _LONGEST_FIELDS:
         raise ParameterInvalid(
             "Invalid parameter(s): fields.",
             data={"params": {"fields": f"has more than {_LONGEST_FIELDS} characters"}},
         )
-    return lambda seen: present.cart(seen, shop.profile.language, thumb=thumb, fields=fields)
+    return lambda seen: present.cart(
+        seen, shop.profile.language, thumb=thumb, fields=fields, formatted=formatted
+    )
 
 
 def handled_quantity(value: Any) -> int:

@@ -19,11 +19,11 @@ MAX_ITEM_DATA = 16_384
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-class _In(BaseModel):
+class In(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -101,7 +101,7 @@ def whole(quantity: str) -> int:
     return int(number)
 
 
-class AddItemIn(_In):
+class AddItemIn(In):
     id: Identifier
     quantity: Quantity = "1"
     variation: Options = Field(default_factory=dict)
@@ -111,19 +111,21 @@ class AddItemIn(_In):
     email: str | None = Field(None, max_length=320)
     phone: str | None = Field(None, max_length=100)
     price: Scalar | None = Field(
-        None, description="Ignored: a price is never taken from a shopper."
+        None,
+        description="Major units of the base currency, from callers that may set prices; ignored "
+        "from all others: a price is never taken from a shopper.",
     )
     return_item: bool = Field(False, description="Answer with the item instead of the cart.")
 
 
-class ListedItem(_In):
+class ListedItem(In):
     id: Identifier
     quantity: Quantity = "1"
     variation: Options = Field(default_factory=dict)
     item_data: FreeData = Field(default_factory=dict)
 
 
-class AddItemsIn(_In):
+class AddItemsIn(In):
     """Either `items`, or a grouped product's `id` with a `quantity` for each of its products."""
 
     items: list[ListedItem] | None = Field(None, max_length=100)
@@ -140,27 +142,27 @@ class AddItemsIn(_In):
     return_items: bool = Field(False, description="Answer with the items instead of the cart.")
 
 
-class UpdateItemIn(_In):
+class UpdateItemIn(In):
     quantity: Annotated[Scalar, Field(description="The new quantity; 0 takes the item out.")]
     return_status: bool = False
 
 
-class RestoreItemIn(_In):
+class RestoreItemIn(In):
     """A `quantity` makes it an update: older clients update with PUT (sdk-expectations 6)."""
 
     quantity: Scalar | None = None
     return_item: bool = False
 
 
-class RemoveItemIn(_In):
+class RemoveItemIn(In):
     return_status: bool = False
 
 
-class ClearIn(_In):
+class ClearIn(In):
     keep_removed_items: bool = False
 
 
-class CalculateIn(_In):
+class CalculateIn(In):
     return_totals: bool = False
 
 
@@ -171,17 +173,17 @@ class UpdateCartIn(BaseModel):
     namespace: str | None = Field(None, max_length=100)
 
 
-class CartCreated(_Out):
+class CartCreated(Out):
     message: str
     cart_key: str
 
 
-class QuantityStatus(_Out):
+class QuantityStatus(Out):
     message: str
     quantity: int
 
 
-class CurrencyOut(_Out):
+class CurrencyOut(Out):
     currency_code: str
     currency_symbol: str
     currency_symbol_pos: str
@@ -192,12 +194,12 @@ class CurrencyOut(_Out):
     currency_suffix: str
 
 
-class CustomerOut(_Out):
+class CustomerOut(Out):
     billing_address: dict[str, str]
     shipping_address: dict[str, str]
 
 
-class ItemQuantity(_Out):
+class ItemQuantity(Out):
     value: int
     min_purchase: int
     max_purchase: int = Field(description="-1: no limit.")
@@ -207,14 +209,14 @@ class ItemQuantity(_Out):
     editable: bool
 
 
-class ItemTotals(_Out):
+class ItemTotals(Out):
     subtotal: str
     subtotal_tax: str
     total: str
     tax: str
 
 
-class ItemMeta(_Out):
+class ItemMeta(Out):
     product_type: str
     sku: str
     dimensions: dict[str, str] | list[Any]
@@ -222,7 +224,7 @@ class ItemMeta(_Out):
     variation: dict[str, str] | list[Any]
 
 
-class _ItemBase(_Out):
+class _ItemBase(Out):
     item_key: str
     id: int
     name: str
@@ -247,7 +249,7 @@ class RemovedItemOut(_ItemBase):
     quantity: int
 
 
-class RateOut(_Out):
+class RateOut(Out):
     key: str
     method_id: str
     instance_id: int
@@ -260,7 +262,7 @@ class RateOut(_Out):
     meta_data: dict[str, str] | list[Any]
 
 
-class PackageOut(_Out):
+class PackageOut(Out):
     package_name: str
     rates: dict[str, RateOut] | list[Any]
     package_details: str
@@ -269,14 +271,14 @@ class PackageOut(_Out):
     formatted_destination: str
 
 
-class ShippingOut(_Out):
+class ShippingOut(Out):
     total_packages: int
     show_package_details: bool
     has_calculated_shipping: bool
     packages: dict[str, PackageOut] | list[Any]
 
 
-class TotalsOut(_Out):
+class TotalsOut(Out):
     subtotal: str
     subtotal_tax: str
     fee_total: str
@@ -289,7 +291,7 @@ class TotalsOut(_Out):
     total_tax: str
 
 
-class EngineTotals(_Out):
+class EngineTotals(Out):
     subtotal: str
     subtotal_tax: str
     shipping_total: str
@@ -307,14 +309,47 @@ class EngineTotals(_Out):
     total_tax: str
 
 
-class TaxOut(_Out):
+class TaxOut(Out):
     name: str
     price: str
 
 
-class FeeOut(_Out):
+class FeeOut(Out):
+    """`fee` in minor units; `amount`, `total` and `tax` are numbers in major units."""
+
     name: str
     fee: str
+    amount: float
+    taxable: bool
+    tax_class: str
+    total: float
+    tax: float
+
+
+class CrossSellOut(Out):
+    id: int
+    name: str
+    title: str
+    product_name: str
+    product_title: str
+    slug: str
+    price: str
+    regular_price: str
+    sale_price: str
+    image: str
+    product_image: str
+    featured_image: str
+    average_rating: str
+    on_sale: bool
+    type: str
+
+
+class CouponOut(Out):
+    coupon: str = Field(description="The code.")
+    label: str
+    discount_type: str
+    saving: str = Field(description='Minor units with a minus sign, "-290".')
+    saving_html: str = Field(description="As text, for display.")
 
 
 class CartOut(BaseModel):
@@ -328,7 +363,7 @@ class CartOut(BaseModel):
     items: list[ItemOut] = []
     item_count: int = 0
     items_weight: str = "0"
-    coupons: list[Any] = []
+    coupons: list[CouponOut] = []
     needs_payment: bool = False
     needs_shipping: bool = False
     shipping: ShippingOut | list[Any] = []
@@ -336,6 +371,6 @@ class CartOut(BaseModel):
     taxes: dict[str, TaxOut] | list[Any] = []
     totals: TotalsOut = None  # type: ignore[assignment]
     removed_items: list[RemovedItemOut] = []
-    cross_sells: list[Any] = []
+    cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
