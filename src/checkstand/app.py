@@ -44,8 +44,10 @@ BACK_OFFICE = (sessions.router, *admin.routers)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-def create_app(settings: Settings, **open_with: Any) -> FastAPI:
-    """The ASGI application of a shop. `open_with` goes to `wiring.open_shop` (clock, gateways)."""
+def create_app(settings: Settings, *, alone: bool = False, **open_with: Any) -> FastAPI:
+    """The ASGI application of a shop. `open_with` goes to `wiring.open_shop` (clock, gateways).
+    `alone`: the process is the shop's own, and may be set up for it.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,11 +57,11 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
 
         async with open_shop(settings, on_reload=use, **open_with) as shop:
             use(shop)
-            # What is here now stays: looking through it again and again would only take time.
-            gc.collect()
-            gc.freeze()
+            if alone:
+                # What is here now stays: looking through it again and again would take time.
+                gc.collect()
+                gc.freeze()
             yield
-            gc.unfreeze()
 
     app = FastAPI(
         title="Checkstand",
@@ -137,4 +139,4 @@ def from_environment() -> FastAPI:
     access.handlers.clear()
     access.propagate = False
     access.disabled = True
-    return create_app(settings, reread=load)
+    return create_app(settings, alone=True, reread=load)

@@ -235,6 +235,38 @@ async def test_a_person_is_forgotten_and_the_books_stay(
         await privacy.export(database, "ines@example.com")
 
 
+async def test_reviews_and_coupons_forget_who_it_was(shop: Storefront, database: Database) -> None:
+    review = {"review": "Wears well.", "reviewer": "Mara Voss", "rating": 4, "product_id": 1}
+    sent = {**review, "reviewer_email": "Mara@example.com"}
+    written = await shop.call("POST", f"{V2}/products/reviews", sent)
+    assert written.status_code == 201, written.text
+    async with database.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO coupons (code, kind, amount, emails)"
+            " VALUES ('for-mara', 'percent', 10, '{mara@example.com}')"
+        )
+        await connection.execute(
+            "INSERT INTO coupon_uses (order_id, coupon_id, email_hash, expires_at, redeemed_at)"
+            " SELECT 99, id, coupon_email_hash('mara@example.com'), now(), now() FROM coupons"
+        )
+    exported = await privacy.export(database, "mara@example.com")
+    assert exported["reviews"][0]["reviewer"] == "Mara Voss"
+    await privacy.erase(database, "mara@example.com")
+    async with database.acquire() as connection:
+        kept = await connection.fetchrow("SELECT * FROM product_reviews")
+        use = await connection.fetchrow("SELECT * FROM coupon_uses")
+        coupon = await connection.fetchrow("SELECT * FROM coupons")
+    assert kept is not None
+    assert use is not None
+    assert coupon is not None
+    assert (kept["review"], kept["rating"]) == ("Wears well.", 4)
+    assert "mara" not in f"{kept}{coupon['emails']}".lower()
+    assert (use["email_hash"], use["redeemed_at"] is None) == ("", False)
+    assert coupon["emails"], "without an address it would be for everybody"
+    with pytest.raises(privacy.NobodyKnown):
+        await privacy.export(database, "mara@example.com")
+
+
 async def leftovers(database: Database) -> list[Any]:
     async with database.acquire() as connection:
         return [

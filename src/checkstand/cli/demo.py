@@ -233,7 +233,9 @@ def _serve(
 ) -> None:
     options: dict[str, Any] = {**server_options(settings), "log_level": "warning"}
     app = create_app(
-        settings, reread=lambda: demo_settings(settings.database.url, settings.server.base_url)
+        settings,
+        alone=True,
+        reread=lambda: demo_settings(settings.database.url, settings.server.base_url),
     )
     server = _Server(uvicorn.Config(app, **options), announce, stop)
     stop.check()

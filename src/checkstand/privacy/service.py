@@ -42,6 +42,7 @@ async def export(database: Database, who: str) -> dict[str, Any]:
             "account": await store.account(connection, person),
             "orders": await store.orders(connection, ids),
             "carts": await store.carts(connection, person),
+            "reviews": await store.reviews(connection, person),
             "audit": [entry.as_json() for entry in entries],
         }
         await audit.record(connection, "privacy.exported", _subject(person, ids))
@@ -49,8 +50,9 @@ async def export(database: Database, who: str) -> dict[str, Any]:
 
 
 async def erase(database: Database, who: str) -> Erased:
-    """Takes the person out of orders, carts, the account and the audit log, in one transaction.
-    Amounts stay, and the audit log still verifies. NobodyKnown or PaymentUnderWay."""
+    """Takes the person out of orders, carts, reviews, coupons, the account and the audit log, in
+    one transaction. Amounts stay, and the audit log still verifies. NobodyKnown or
+    PaymentUnderWay."""
     async with database.transaction() as connection:
         person = await _person(connection, who)
         ids = await store.order_ids(connection, person)
@@ -59,6 +61,8 @@ async def erase(database: Database, who: str) -> Erased:
             raise PaymentUnderWay(f"order {busy[0]} is being paid; try again when that has ended")
         carts = await store.erase_carts(connection, person, ids)
         await store.erase_orders(connection, ids)
+        await store.erase_reviews(connection, person)
+        await store.erase_coupons(connection, person, ids)
         if person.account_id is not None:
             await store.erase_account(connection, person.account_id)
         entries = await audit_store.erase_personal(connection, _names(person, ids))
@@ -70,7 +74,7 @@ async def erase(database: Database, who: str) -> Erased:
 async def _person(connection: Connection, who: str) -> Person:
     person = await store.find(connection, who)
     if person is None:
-        raise NobodyKnown("there is no account, order or cart of this person")
+        raise NobodyKnown("there is no account, order, cart or review of this person")
     return person
 
 

@@ -22,7 +22,7 @@ class Person:
 
 
 async def find(connection: Connection, who: str) -> Person | None:
-    """By account number or e-mail, of an account or of an order."""
+    """By account number or e-mail: of an account, an order, a cart or a review."""
     row = await connection.fetchrow(
         "SELECT id, email FROM accounts WHERE id::text = $1 OR lower(email) = lower($1)"
         " ORDER BY id LIMIT 1",
@@ -33,7 +33,9 @@ async def find(connection: Connection, who: str) -> Person | None:
     known = await connection.fetchval(
         "SELECT 1 FROM orders WHERE lower(billing ->> 'email') = lower($1) LIMIT 1", who
     ) or await connection.fetchval(
-        "SELECT 1 FROM carts WHERE lower(document #>> '{billing,email}') = lower($1) LIMIT 1", who
+        "SELECT 1 FROM carts WHERE lower(document #>> '{billing,email}') = lower($1)"
+        " UNION ALL SELECT 1 FROM product_reviews WHERE lower(email) = lower($1) LIMIT 1",
+        who,
     )
     return Person(None, who) if known and "@" in who else None
 
@@ -87,6 +89,16 @@ async def carts(connection: Connection, person: Person) -> list[dict[str, Any]]:
     return [row[0] for row in rows]
 
 
+async def reviews(connection: Connection, person: Person) -> list[dict[str, Any]]:
+    rows = await connection.fetch(
+        "SELECT to_jsonb(r) FROM product_reviews r WHERE account_id = $1"
+        " OR lower(email) = lower($2) ORDER BY id",
+        person.account_id,
+        person.email,
+    )
+    return [row[0] for row in rows]
+
+
 async def paying(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Those of the orders whose payment is under way."""
     rows = await connection.fetch(
@@ -127,6 +139,35 @@ async def erase_carts(connection: Connection, person: Person, ids: Sequence[int]
     await connection.execute("DELETE FROM idempotency_keys WHERE cart_key = ANY ($1)", names)
     await connection.execute("DELETE FROM carts WHERE cart_key = ANY ($1)", names)
     return len(names)
+
+
+async def erase_reviews(connection: Connection, person: Person) -> None:
+    """Takes the name from what the person wrote about products, so that stars stay what they are;
+    text and product stay too."""
+    await connection.execute(
+        "UPDATE product_reviews SET reviewer = '', account_id = NULL,"
+        " email = 'erased-' || id || '@erased.invalid'"
+        " WHERE account_id = $1 OR lower(email) = lower($2)",
+        person.account_id,
+        person.email,
+    )
+
+
+async def erase_coupons(connection: Connection, person: Person, ids: Sequence[int]) -> None:
+    """Coupons stay used as often as they were; nobody knows any more by whom. One that was for this
+    address is for nobody then: without the address it would be for everybody."""
+    await connection.execute(
+        "UPDATE coupon_uses SET email_hash = '', customer_id = NULL"
+        " WHERE customer_id = $1 OR order_id = ANY ($2) OR email_hash = coupon_email_hash($3)",
+        person.account_id,
+        list(ids),
+        person.email,
+    )
+    await connection.execute(
+        "UPDATE coupons SET emails = array_replace(emails, lower($1), 'nobody@erased.invalid')"
+        " WHERE lower($1) = ANY (emails)",
+        person.email,
+    )
 
 
 async def erase_account(connection: Connection, account_id: int) -> None:
