@@ -12,8 +12,8 @@ from typing import Any
 from fastapi import FastAPI
 
 import checkstand
-from checkstand.http import admin, describe, hooks, problems
-from checkstand.http.cocart import address
+from checkstand.http import admin, describe, hooks, measuring, problems
+from checkstand.http.cocart import address, batch
 from checkstand.http.cocart.accounts import my_account, signing
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
@@ -29,6 +29,8 @@ from checkstand.http.cocart.v2 import (
     store,
     taxonomies,
 )
+from checkstand.http.cocart.v2 import checkout as v2_checkout
+from checkstand.http.cocart.v2 import orders as v2_orders
 from checkstand.http.edge import Edge
 from checkstand.http.peers import Peers
 from checkstand.http.transport import Cors, Transport
@@ -79,6 +81,7 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         items.router,
         coupons.router,
         extras.router,
+        v2_checkout.router,
         # Fixed words before products: /products/tags is no product.
         reviews.router,
         taxonomies.router,
@@ -88,6 +91,8 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         checkout_config.router,
         address.router,
         payments.router,
+        v2_orders.router,
+        batch.router,
         hooks.router,
         my_account.router,
         signing.router,
@@ -96,6 +101,8 @@ def create_app(settings: Settings, **open_with: Any) -> FastAPI:
         *BACK_OFFICE,
     ):
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(measuring.router(settings.server.metrics).routes)
+    app.add_middleware(measuring.Measured, tells=settings.server.timing)
     app.add_middleware(Edge, max_body=settings.server.max_body, transport=transport_of(settings))
     return app
 

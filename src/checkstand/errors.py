@@ -34,6 +34,8 @@ class Problem:
     code: str
     field: str
     message: str
+    cause: type[Refusal] | None = None
+    """The refusal that this would be by itself, where presenters tell more apart than `code`."""
 
     def as_json(self) -> dict[str, str]:
         return {"code": self.code, "field": self.field, "message": self.message}
@@ -84,7 +86,7 @@ class BodyNotJson(Refusal):
 class UnsupportedMediaType(Refusal):
     code = "rest_unsupported_media_type"
     status = 415
-    text = "Send the body as application/json."
+    text = "Send the body as application/json, or as a form in UTF-8."
 
 
 class BodyTooLarge(Refusal):
@@ -103,6 +105,11 @@ class MethodNotAllowed(Refusal):
     code = "rest_method_not_allowed"
     status = 405
     text = "This route does not take that method."
+
+
+class NotInBatch(Refusal):
+    code = "rest_batch_not_allowed"
+    text = "A batch cannot be a part of a batch."
 
 
 class IdempotencyKeyMalformed(Refusal):
@@ -796,6 +803,10 @@ def _about_address(problem: Problem) -> bool:
     return problem.field.partition(".")[0] in {"billing_address", "shipping_address"}
 
 
+class NothingLeft(EmptyCart):
+    text = "What was in the cart is not sold any more."
+
+
 class WrongVerb(Refusal):
     code = "cocart_checkout_wrong_verb"
     text = "This verb updates the checkout; it does not take payment data."
@@ -817,15 +828,35 @@ class PaymentMethodUnknown(Refusal):
     text = "This payment method is not offered."
 
 
+class PaymentMethodOff(PaymentMethodUnknown):
+    """This version has the method, and the shop has not switched it on."""
+
+
+class PaymentMethodNotOffered(PaymentMethodUnknown):
+    """The shop has the method, but not for this cart or order."""
+
+
 class TotalsChanged(Refusal):
     code = "cocart_checkout_totals_changed"
     status = 409
     text = "A price, tax or shipping rate has changed; check the new total and order again."
 
 
+class LinesGone(TotalsChanged):
+    """The total changed because a product of the cart was deleted; its line is out."""
+
+
+class LinesNotForSale(TotalsChanged):
+    """The total changed because a product of the cart is not for sale now; its line is out."""
+
+
 class InsufficientStock(Refusal):
     code = "cocart_insufficient_stock"
     text = "Not everything in the cart is in stock in the quantity asked for."
+
+
+class SoldOut(InsufficientStock):
+    """What is short is marked as sold out, and not counted."""
 
 
 class CheckoutInProgress(Refusal):
@@ -932,6 +963,10 @@ class OrderNotYours(Refusal):
 class OrderNotPayable(Refusal):
     code = "cocart_order_not_payable"
     text = "This order cannot be paid: it is paid, cancelled, or needs no payment."
+
+
+class NothingToPay(OrderNotPayable):
+    """It is paid or promised, or costs nothing."""
 
 
 class RefundTooLarge(Refusal):

@@ -76,9 +76,21 @@ CHECKOUT_ROUTES = tuple(
     for method in ("POST", "PUT", "PATCH")
 )
 BACK_OFFICE = ("/wp-json/checkstand/v1/admin/keys", f"{V2}/session")
-SHOP_ROUTES = (*V2_ROUTES, *CHECKOUT_ROUTES, PREPARES)
+NEWER_ROUTES = tuple(
+    Route(method, f"{V2}/checkout", {"payment_method": "cod"})
+    for method in ("POST", "PUT", "PATCH")
+)
+SHOP_ROUTES = (*V2_ROUTES, *CHECKOUT_ROUTES, *NEWER_ROUTES, PREPARES)
+BATCHED = {"requests": [{"method": "POST", "path": "/cocart/v2/cart/calculate"}]}
 PAYS = Route(
     "POST", f"{PREVIEW}/order-received/1/pay", {"order_key": "k", "payment_method": "card"}
+)
+PAYS_NEWER = Route(
+    "POST", f"{V2}/order-received/1/pay", {"order_key": "k", "payment_method": "card"}
+)
+BATCH_ROUTES = (
+    Route("POST", "/wp-json/cocart/batch", BATCHED),
+    Route("POST", "/wp-json/batch/v1", BATCHED),
 )
 ADMIN = "/wp-json/checkstand/v1/admin"
 ADMIN_ROUTES = (
@@ -88,7 +100,7 @@ ADMIN_ROUTES = (
     Route("POST", f"{ADMIN}/attempts/1/look"),
     Route("POST", f"{ADMIN}/reload"),
 )
-ROUTES = (*SHOP_ROUTES, PAYS, *ADMIN_ROUTES)
+ROUTES = (*SHOP_ROUTES, PAYS, PAYS_NEWER, *BATCH_ROUTES, *ADMIN_ROUTES)
 REVIEWS = ("POST", f"{V2}/products/reviews")
 """Knows neither carts nor keys: tests/api/test_reviews.py tries it."""
 RAW = {("POST", "/wp-json/checkstand/v1/webhooks/{gateway_id}"), REVIEWS}
@@ -154,7 +166,7 @@ class Siege:
     ) -> httpx2.Response:
         shopper = self.storefront
         params = dict(query)
-        if route.path.startswith(PREVIEW):
+        if route.path.startswith((PREVIEW, f"{V2}/checkout")):
             params |= shopper.tutorial if route.tutorial else shopper.keys
         return await shopper.http.request(
             route.method,
@@ -334,10 +346,44 @@ async def test_no_body_where_one_is_needed(siege: Siege) -> None:
                 siege.judge(label, response, codes=[MISSING])
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PARTS = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+async def test_forms_beyond_their_bounds(siege: Siege) -> None:
+    """As strict as JSON: depth, number of values, NUL, surrogates, charset; and no files."""
+    many = "&".join(f"f{index}=1" for index in range(1_001)).encode()
+    a_file = (
+        b'--x\r\nContent-Disposition: form-data; name="id"; filename="a.txt"\r\n\r\n1\r\n--x--\r\n'
+    )
+    for route in ROUTES:
+        for body in (
+            b"id=%00",
+            b"id%00=1",
+            b"id[%00]=1",
+            b"id=%ed%a0%80",
+            b"id=%ff",
+            b"id=\xff",
+            many,
+            b"id" + b"[x]" * 25 + b"=1",
+            b"id" + b"[]" * 200_000 + b"=1",
+        ):
+            response = await siege.send(route, body, headers=FORM)
+            siege.judge(f"{route} {body[:30]!r}", response, codes=[INVALID])
+        for body in (b"id=1", a_file, b"--x\r\n" * 1_000, b"\xff"):
+            response = await siege.send(route, body, headers=PARTS)
+            siege.judge(f"{route} {body[:30]!r}", response, codes=[INVALID])
+        for kind in ("utf-16", "unicode_escape", "punycode", MARK):
+            for headers in (FORM, PARTS):
+                sent = {"Content-Type": f"{headers['Content-Type']}; charset={kind}"}
+                response = await siege.send(route, b"id=1", headers=sent)
+                siege.judge(f"{route} {kind}", response, [415], ["rest_unsupported_media_type"])
+
+
 async def test_another_kind_of_body(siege: Siege) -> None:
     for kind in (
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
+        "application/x-www-form-urlencoded-not",
         "text/plain",
         "text/json",
         "application/xml",
@@ -851,7 +897,8 @@ async def test_a_dialect_that_is_not_spoken(siege: Siege) -> None:
 # --- methods and routes --------------------------------------------------------------------------
 
 METHODS = {
-    **{route.path: "POST" for route in (PAYS, *ADMIN_ROUTES)},
+    **{route.path: "POST" for route in (PAYS, PAYS_NEWER, *BATCH_ROUTES, *ADMIN_ROUTES)},
+    f"{V2}/checkout": "GET, POST, PUT, PATCH",
     f"{V2}/cart": "GET, POST",
     ADD: "POST",
     ADD_ALL: "POST",

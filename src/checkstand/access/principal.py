@@ -199,6 +199,16 @@ class Caller:
             raise AdministratorOnly
         return self.account.id
 
+    def must_hold_key(self) -> None:
+        """A consumer key that may read, for what storefronts see and shoppers need not."""
+        if self.key is None:
+            raise AuthenticationFailed(
+                "This needs a consumer key: send consumer_key and consumer_secret, or Basic "
+                "credentials made of them."
+            )
+        if not self.key.permission.covers(False):
+            raise PermissionTooSmall
+
     def must_reach_checkout(self, *, writing: bool, keys_required: bool) -> None:
         """Consumer keys are needed for checkout unless somebody signed in (DECISIONS 1, 2)."""
         if self.key is not None:

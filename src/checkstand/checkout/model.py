@@ -27,7 +27,7 @@ class UpdateCommand:
 @dataclass(frozen=True, slots=True)
 class ProcessCommand:
     """`payment` is the gateway's data, its spellings already one map. `expected_total`, in major
-    units, makes a client strict about what it saw."""
+    units, or `expected_minor`, in minor ones, makes a client strict about what it saw."""
 
     update: UpdateCommand = UpdateCommand()
     use_different_billing: bool = True
@@ -36,6 +36,12 @@ class ProcessCommand:
     """The account that is to be made for a guest, and to own the order."""
     customer_note: str = ""
     expected_total: str | None = None
+    expected_minor: int | None = None
+
+    @property
+    def expects(self) -> bool:
+        """Whether the client says which total it saw."""
+        return self.expected_total is not None or self.expected_minor is not None
 
 
 class PaymentStatus(StrEnum):

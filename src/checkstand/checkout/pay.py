@@ -21,9 +21,10 @@ from checkstand.errors import (
     CheckoutInProgress,
     CouponUsageLimit,
     InsufficientStock,
+    NothingToPay,
     OrderNotFound,
     OrderNotPayable,
-    PaymentMethodUnknown,
+    PaymentMethodNotOffered,
     PaymentPending,
 )
 from checkstand.orders import store as orders
@@ -126,7 +127,7 @@ class PayForOrder:
                     same_cart=attempt.gateway == command.method,
                 )
             if not order.payable:
-                raise OrderNotPayable
+                raise OrderNotPayable if order.needs_payment else NothingToPay
             full = await orders.find(connection, order.id)
             assert full is not None, "the order is locked"
             order = await self._ready(connection, order, full, command, now)
@@ -157,7 +158,7 @@ class PayForOrder:
             )
             if attempt.funds is not None and same and attempt.gateway == command.method:
                 return placed(order)
-        raise OrderNotPayable
+        raise NothingToPay
 
     async def _ready(
         self,
@@ -197,7 +198,7 @@ class PayForOrder:
         return await orders.choose_method(connection, order, command.method, title)
 
     def _title(self, order: Order, method: str) -> str:
-        """Of a payment method that the order can be paid with; PaymentMethodUnknown."""
+        """Of a payment method that the order can be paid with; PaymentMethodNotOffered."""
         self.payments.gateway(method)
         rates = [charge.code for charge in order.charges if charge.kind == "shipping"]
         offered = self.payments.offered(rates[0] if rates else None)
@@ -205,7 +206,7 @@ class PayForOrder:
             if description.id == method:
                 return description.title
         names = ", ".join(each.id for each in offered) or "none"
-        raise PaymentMethodUnknown(f"This order cannot be paid like that; there are: {names}.")
+        raise PaymentMethodNotOffered(f"This order cannot be paid like that; there are: {names}.")
 
 
 def _same_contents(cart: Cart, order: Order) -> bool:

@@ -34,10 +34,14 @@ from checkstand.errors import (
     CheckstandError,
     EmptyCart,
     InsufficientStock,
+    LinesGone,
+    LinesNotForSale,
+    NothingLeft,
     ParameterInvalid,
     PaymentContextStale,
     PaymentPending,
     Refusal,
+    SoldOut,
     TotalsChanged,
 )
 from checkstand.kit.money import Money
@@ -210,10 +214,10 @@ class Process:
         """Whether prices, taxes or rates changed since the total was shown (DECISIONS 11). What
         the request itself changes is not in `seen` yet: that, the client knows."""
         if not seen.cart.lines:
-            raise EmptyCart("What was in the cart is not sold any more.")
+            raise NothingLeft
         if cart.shown is None or cart.shown == shown(seen):
             return None
-        return await self._show(connection, cart.shown, seen)
+        return await self._show(connection, cart.shown, seen, _cause(cart, seen))
 
     async def _lost_coupon(self, connection: Connection, seen: CartView) -> _Moved | None:
         """Whether a coupon does not hold any more, or not for this e-mail: it is off the cart now,
@@ -246,17 +250,23 @@ class Process:
         one: its taxes and rates, the client cannot know. A currency or a shipping method that
         it names, it can; and so does a client that never asked for a total with an address."""
         named = command.update.currency is not None or command.update.shipping_method is not None
-        if named or command.expected_total is not None or not before.quote.has_destination:
+        if named or command.expects or not before.quote.has_destination:
             return None
         if shown(before) == shown(after):
             return None
         return await self._show(connection, shown(before), after)
 
-    async def _show(self, connection: Connection, old: Shown, seen: CartView) -> _Moved:
+    async def _show(
+        self,
+        connection: Connection,
+        old: Shown,
+        seen: CartView,
+        cause: type[TotalsChanged] = TotalsChanged,
+    ) -> _Moved:
         """Stores what is now to be seen, so that the next process passes."""
         await self.carts.store_shown(connection, seen)
         before = Money(old.minor, self.carts.shop.known_currency(old.currency))
-        return _Moved(totals_changed(seen, before))
+        return _Moved(totals_changed(seen, before, cause))
 
     async def _begin(
         self,
@@ -279,11 +289,12 @@ class Process:
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
         shortages = _unmanaged_shortages(seen)
+        uncounted = len(shortages)
         if wants:
             until = now + self.charging.hold_for
             shortages += await stock.hold(connection, order.id, wants, now, until)
         if shortages:
-            raise _insufficient(seen, shortages)
+            raise _insufficient(seen, shortages, counted=len(shortages) > uncounted)
         if order.coupon_ids:
             await self._hold_coupons(connection, order, seen, now)
         attempt = await paying.begin(
@@ -328,11 +339,22 @@ class Process:
         return await orders.rewrite(connection, again)
 
 
-def totals_changed(seen: CartView, previous: Money) -> TotalsChanged:
+def _cause(cart: Cart, seen: CartView) -> type[TotalsChanged]:
+    """Why the cart comes to something else than was shown, as far as lines are gone from it."""
+    gone = [line for line in cart.lines if seen.cart.line(line.key) is None]
+    if not gone:
+        return TotalsChanged
+    deleted = any(line.sold_id not in seen.scene.products for line in gone)
+    return LinesGone if deleted else LinesNotForSale
+
+
+def totals_changed(
+    seen: CartView, previous: Money, cause: type[TotalsChanged] = TotalsChanged
+) -> TotalsChanged:
     """The refusal with what the total was and is, as decimal strings, and what there is to say."""
     quote = seen.quote
     flat = drafting.flat_totals(quote)
-    return TotalsChanged(
+    return cause(
         data={
             "currency": quote.currency.code,
             "previous_total": previous.decimal(),
@@ -345,9 +367,11 @@ def totals_changed(seen: CartView, previous: Money) -> TotalsChanged:
 
 
 def _check_expected(command: ProcessCommand, seen: CartView) -> None:
+    total = seen.quote.total
+    if command.expected_minor is not None and command.expected_minor != total.minor:
+        raise totals_changed(seen, Money(command.expected_minor, total.currency))
     if command.expected_total is None:
         return
-    total = seen.quote.total
     try:
         expected = Money.of(command.expected_total, total.currency)
     except ValueError:
@@ -369,7 +393,7 @@ def _unmanaged_shortages(seen: CartView) -> list[Shortage]:
     return short
 
 
-def _insufficient(seen: CartView, shortages: list[Shortage]) -> InsufficientStock:
+def _insufficient(seen: CartView, shortages: list[Shortage], *, counted: bool) -> InsufficientStock:
     """The refusal with one row for each line that is short (DECISIONS 18)."""
     by_stock = {short.stock_id: short for short in shortages}
     rows: list[dict[str, Any]] = []
@@ -388,7 +412,8 @@ def _insufficient(seen: CartView, shortages: list[Shortage]) -> InsufficientStoc
                 "available": short.available,
             }
         )
-    return InsufficientStock(
+    refusal = InsufficientStock if counted else SoldOut
+    return refusal(
         f"Not enough in stock: {', '.join(names)}.",
         data={"error_type": "validation_error", "stock_data": rows},
     )

@@ -79,11 +79,12 @@ class Checkout:
     strict_phone: bool
     enrolling: Enrolling
 
-    async def state(self, caller: Caller) -> CartView:
-        """The checkout as it stands; EmptyCart when there is nothing to check out."""
+    async def state(self, caller: Caller, *, may_be_empty: bool = False) -> CartView:
+        """The checkout as it stands; EmptyCart when there is nothing to check out, unless that is
+        an answer too."""
         self._authorise(caller, writing=False)
         seen = await self.carts.read_for_checkout(caller)
-        if not seen.cart.lines:
+        if not seen.cart.lines and not may_be_empty:
             raise EmptyCart
         return seen
 

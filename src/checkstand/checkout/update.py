@@ -14,6 +14,7 @@ from checkstand.customers.addresses import Address
 from checkstand.errors import (
     CheckoutInvalid,
     CouponsNotEnabled,
+    PaymentMethodNotOffered,
     PaymentMethodUnknown,
     Problem,
     Refusal,
@@ -70,7 +71,7 @@ def method_problem(method: str, payments: Payments) -> Problem | None:
     try:
         payments.gateway(method)
     except PaymentMethodUnknown as refusal:
-        return Problem(refusal.code, "payment_method", refusal.message)
+        return Problem(refusal.code, "payment_method", refusal.message, type(refusal))
     return None
 
 
@@ -196,4 +197,5 @@ def _payment_required(seen: CartView, payments: Payments) -> list[Problem]:
         text = f"Choose a payment method; there are: {names}."
         return [Problem("cocart_payment_method_required", "payment_method", text)]
     text = f"This payment method is not offered with this shipping method; there are: {names}."
-    return [Problem("cocart_invalid_payment_method", "payment_method", text)]
+    cause = PaymentMethodNotOffered if method in payments.gateways else PaymentMethodUnknown
+    return [Problem(cause.code, "payment_method", text, cause)]

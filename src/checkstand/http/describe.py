@@ -18,7 +18,7 @@ _MEANING = {
     405: "A quantity rule is broken.",
     409: "Another request is at this cart, or the total has changed.",
     413: "The body is too large.",
-    415: "The body is not JSON.",
+    415: "The body is neither JSON nor a form in UTF-8.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many requests, or too many declined payments; see Retry-After.",
     500: "A fault of ours.",
@@ -84,6 +84,7 @@ def _drop_unsent(schema: dict[str, Any]) -> None:
 
 
 _CHECKOUT = "/wp-json/cocart/preview/checkout"
+_V2_CHECKOUT = "/wp-json/cocart/v2/checkout"
 _PROCESS = {
     "title": "Process",
     "body": {"$ref": "#/components/schemas/ProcessIn"},
@@ -181,7 +182,10 @@ def _add_credentials(schema: dict[str, Any]) -> None:
             operation["security"] = _credentials(path, verb)
             if (
                 verb != "get"
-                and path.startswith((_CHECKOUT, _CART))
+                and (
+                    path.startswith((_CHECKOUT, _V2_CHECKOUT, _CART))
+                    or path.endswith(("/pay", "/batch", "/batch/v1"))
+                )
                 and not path.endswith("payment-context")
             ):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
@@ -190,7 +194,7 @@ def _add_credentials(schema: dict[str, Any]) -> None:
 def _credentials(path: str, verb: str) -> list[dict[str, list[str]]]:
     if path.startswith(_BACK_OFFICE):
         return [{"ConsumerKey": []}]
-    if path.startswith(_CHECKOUT):
+    if path.startswith((_CHECKOUT, _V2_CHECKOUT)) and not path.endswith("/config"):
         return _CHECKOUT_CREDENTIALS
     if path.endswith(("/register", "-password", "/refresh-token", "/verify-email")) and (
         not path.endswith("/change-password")
@@ -226,6 +230,13 @@ _THUMB = _parameter(
 _FIELDS = _parameter(
     "fields", "query", "Members to build: `currency,totals:subtotal-total`.", maxLength=500
 )
+_EXPLAIN = _parameter(
+    "explain",
+    "query",
+    "`1` adds `explanation`: how every total came about, in minor units. For who holds a consumer "
+    "key that may read.",
+    enum=["1", "true", "yes", "on", "0", "false", "no", "off"],
+)
 _DIALECT = _parameter(
     "Checkstand-Dialect",
     "header",
@@ -241,12 +252,14 @@ def _add_parameters(schema: dict[str, Any]) -> None:
     for path, operations in schema["paths"].items():
         for verb, operation in operations.items():
             more: list[dict[str, Any]] = []
-            if path.startswith((_CART, _CHECKOUT)):
+            if path.startswith((_CART, _CHECKOUT, _V2_CHECKOUT)):
                 more.append(_CART_KEY)
             if "CartOut" in str(operation["responses"].get("200")):
                 more += [_THUMB, _FIELDS]
             elif path in _IMAGES and verb == "get":
                 more.append(_THUMB)
+            if verb == "get" and path in (f"{_CART}", _CHECKOUT, _V2_CHECKOUT):
+                more.append(_EXPLAIN)
             if path == _CHECKOUT and verb != "get":
                 more.append(_DIALECT)
             if more:

@@ -6,7 +6,7 @@ Nothing of the input is repeated but the names of fields; faults of ours say not
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -29,16 +29,24 @@ from checkstand.storage.idempotency import Replay
 _HARMLESS = re.compile(r"[\w-]{1,60}", re.ASCII)
 
 
-def refusal_response(refusal: Refusal) -> Response:
-    """The envelope of a refusal."""
-    code = refusal.wire_code if isinstance(refusal, CheckoutInvalid) else refusal.code
-    data = {"status": refusal.status, **refusal.data}
+def refusal_response(
+    refusal: Refusal,
+    *,
+    code: str = "",
+    status: int = 0,
+    data: Mapping[str, Any] | None = None,
+) -> Response:
+    """The envelope of a refusal; a presenter may say another code, status and data."""
+    if not code:
+        code = refusal.wire_code if isinstance(refusal, CheckoutInvalid) else refusal.code
+    status = status or refusal.status
+    data = {"status": status, **(refusal.data if data is None else data)}
     headers = dict(PRIVATE)
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
         data["retry_after"] = refusal.retry_after
     body = {"code": code, "message": refusal.message, "data": data}
-    return Response(dump(body), refusal.status, headers, JSON)
+    return Response(dump(body), status, headers, JSON)
 
 
 def install(app: FastAPI) -> None:

@@ -1,9 +1,10 @@
-"""Reading requests: JSON bodies within bounds, and who is calling."""
+"""Reading requests: JSON and form bodies within bounds, and who is calling."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,7 @@ import orjson
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from checkstand.access.credentials import PUBLISHABLE
 from checkstand.access.principal import Account, Caller, ConsumerKey
@@ -25,8 +27,10 @@ from checkstand.errors import (
     TokenRefused,
     UnsupportedMediaType,
 )
+from checkstand.http import forms
 from checkstand.http.admission import address_of, admit, known_key, sign_in, welcome
 from checkstand.http.answers import cut_down, dump
+from checkstand.http.inside import REHEARSAL
 from checkstand.shield.limits import Operation
 from checkstand.storage.idempotency import Ticket
 from checkstand.wiring import Shop
@@ -53,12 +57,19 @@ class _JsonRequest(Request):
         _check_bounds(parsed)
         self._parsed = {} if parsed == [] else parsed
 
+    @classmethod
+    def made(cls, scope: Scope, receive: Receive, parsed: Any, body: bytes) -> _JsonRequest:
+        """A request whose body is known."""
+        request = cls(scope, receive)
+        request._parsed, request._body = parsed, body
+        return request
+
     async def json(self) -> Any:
         return self._parsed
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON, or absent; anything else is 415."""
+    """A route whose body is JSON, a form that says the same, or absent; anything else is 415."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -67,13 +78,43 @@ class JsonRoute(APIRoute):
             request = _JsonRequest(request.scope, request.receive)
             if await request.body():
                 sent = request.headers.get("content-type", "")
-                if sent and not _JSON_TYPE.fullmatch(sent.partition(";")[0].strip().lower()):
-                    raise UnsupportedMediaType
                 # Not where FastAPI asks for it: it answers for whatever is raised there.
-                await request.read()
+                if not sent or _JSON_TYPE.fullmatch(sent.partition(";")[0].strip().lower()):
+                    await request.read()
+                else:
+                    request = await _from_form(request, sent)
+            if request.scope.get(REHEARSAL):
+                return await self._rehearse()(request)
             return await handle(request)
 
         return handle_json
+
+    def _rehearse(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Reads and validates a request as this route does, and carries nothing out."""
+        twin = copy.copy(self)
+        twin.dependant = copy.copy(self.dependant)
+        twin.dependant.call = _well_formed
+        return APIRoute.get_route_handler(twin)
+
+
+async def _well_formed(**values: Any) -> Response:
+    return Response(status_code=204)
+
+
+async def _from_form(request: _JsonRequest, content_type: str) -> _JsonRequest:
+    """The request as if it had come in JSON, under the same bounds. Its body is the same for every
+    way to write the same form, a boundary drawn at random included."""
+    parsed = await forms.read(content_type, await request.body())
+    if parsed is None:
+        raise UnsupportedMediaType
+    _check_bounds(parsed)
+    try:
+        body = orjson.dumps(parsed)
+    except TypeError:  # lone surrogates
+        raise ParameterInvalid("The form is not in UTF-8.") from None
+    headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
+    headers.append((b"content-type", b"application/json"))
+    return _JsonRequest.made({**request.scope, "headers": headers}, request.receive, parsed, body)
 
 
 JSON_ROUTES: dict[str, Any] = {"route_class": JsonRoute, "strict_content_type": False}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import orjson
 
 from checkstand.errors import (
     PaymentDataUnreadable,
+    PaymentMethodOff,
     PaymentMethodUnknown,
     ProviderSilent,
     Refusal,
@@ -32,11 +34,19 @@ from checkstand.payments.model import (
 )
 
 _log = logging.getLogger(__name__)
+Measure = Callable[[str, str, str, float], None]
+"""Takes note of a call: gateway, what was asked, the kind of outcome, seconds."""
 _LONGEST_NAME = 1000
 TAKEN = frozenset(Funds) - {Funds.RETURNED}
 RESERVED = frozenset({Funds.CAPTURED})
 RETURNED = frozenset({Funds.RETURNED})
 """Where the money may be by the answer to a charge, to a capture, to a void or refund."""
+
+
+def _unmeasured(gateway: str, call: str, outcome: str, seconds: float) -> None:
+    """For who does not want to know."""
+
+
 NOTHING_DUE = ""
 """The id of the gateway behind orders that cost nothing."""
 
@@ -53,6 +63,9 @@ class Payments:
     guard: Guard = field(default_factory=NoGuard)
     retired: Mapping[str, Gateway] = field(default_factory=dict)
     """Not offered any more, and still there for orders that were placed with them."""
+    switched_off: frozenset[str] = frozenset()
+    """Ids of methods that this version has and this shop does not use."""
+    measure: Measure = _unmeasured
     _offered: dict[str | None, list[Description]] = field(default_factory=dict)
 
     def offered(self, chosen_rate: str | None) -> list[Description]:
@@ -78,7 +91,8 @@ class Payments:
         found = self.gateways.get(gateway_id)
         if found is None or gateway_id == NOTHING_DUE:
             names = ", ".join(description.id for description in self.offered(None)) or "none"
-            raise PaymentMethodUnknown(f"This payment method is not offered; there are: {names}.")
+            refusal = PaymentMethodOff if gateway_id in self.switched_off else PaymentMethodUnknown
+            raise refusal(f"This payment method is not offered; there are: {names}.")
         return found
 
     async def context(self, gateway_id: str, due: Due) -> Context:
@@ -157,6 +171,15 @@ class Payments:
         attempt: Attempt,
         answer: Awaitable[Outcome],
         expected: frozenset[Funds] = TAKEN,
+    ) -> Outcome:
+        begun = perf_counter()
+        outcome = await self._told(what, attempt, answer, expected)
+        kind = type(outcome).__name__.lower()
+        self.measure(attempt.gateway or "none", what, kind, perf_counter() - begun)
+        return outcome
+
+    async def _told(
+        self, what: str, attempt: Attempt, answer: Awaitable[Outcome], expected: frozenset[Funds]
     ) -> Outcome:
         gateway = self.gateways.get(attempt.gateway) or self.retired[attempt.gateway]
         try:

@@ -119,6 +119,13 @@ class ServerSettings(Section):
     max_body: int = Field(
         1_048_576, ge=1024, le=8_388_608, description="Largest request body in bytes."
     )
+    metrics: Literal["off", "local", "on"] = Field(
+        "local",
+        description="Who reads /metrics: nobody, this machine (not through a proxy), everybody.",
+    )
+    timing: bool = Field(
+        False, description="Whether answers say in Server-Timing how long they took."
+    )
 
 
 class DatabaseSettings(Section):

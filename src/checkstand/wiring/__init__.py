@@ -45,6 +45,7 @@ from checkstand.kit.clock import Clock, SystemClock
 from checkstand.kit.money import Currency, Money
 from checkstand.kit.places import Place
 from checkstand.mail.post import Carrier, Post
+from checkstand.meters import Meters
 from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
@@ -57,7 +58,7 @@ from checkstand.storage.database import Database, PoolOptions
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
 from checkstand.wiring.accounts import People, carrier_of, people_of
-from checkstand.wiring.gateways import gateways_of, retired
+from checkstand.wiring.gateways import gateways_of, retired, switched_off
 
 _log = logging.getLogger(__name__)
 
@@ -105,10 +106,10 @@ class Shop:
     carriage: Carriage
     addresses: AddressLookup
     carts: CartService
-    cart_sessions: CartSessions
     coupons: CartCoupons
     fees: CartFees
     delivery: CartDelivery
+    cart_sessions: CartSessions
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -123,6 +124,7 @@ class Shop:
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
+    meters: Meters
 
 
 @asynccontextmanager
@@ -299,10 +301,13 @@ def build(
     rules, profile = shop_rules(settings), _profile(settings)
     house = House(clock, profile.base_url)
     guards = before.guards if before else guarding.guards(settings, database, clock, hooks)
+    meters = before.meters if before else Meters()
     payments = Payments(
         {**gateways_of(settings, house, database), **more_gateways},
         guard=guards.velocity,
         retired=retired(),
+        switched_off=switched_off(settings),
+        measure=meters.asked,
     )
     charging = Charging(
         database=database,
@@ -336,10 +341,10 @@ def build(
         carriage=Carriage(carts, _home(settings)),
         addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
         carts=carts,
-        cart_sessions=CartSessions(carts),
         coupons=CartCoupons(carts),
         fees=CartFees(carts),
         delivery=CartDelivery(carts),
+        cart_sessions=CartSessions(carts),
         checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
@@ -347,6 +352,7 @@ def build(
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, webhooks.arrived),
+        meters=meters,
         sessions=people.sessions,
         registration=people.registration,
         my_account=people.my_account,

@@ -51,6 +51,15 @@ def gateways_of(settings: Settings, house: House, database: Database | None) -> 
     return gateways
 
 
+def switched_off(settings: Settings) -> frozenset[str]:
+    """Ids of the methods that this version has and the settings leave off."""
+    return frozenset(
+        name
+        for name, section in settings.gateways
+        if isinstance(section, OfflineGatewaySettings) and not section.enabled
+    )
+
+
 def retired() -> dict[str, Gateway]:
     """Offline methods that orders may have been placed with, whether they are offered or not."""
     return {

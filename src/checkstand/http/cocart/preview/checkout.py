@@ -7,7 +7,7 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -38,6 +38,7 @@ from checkstand.http.cocart.preview.schemas import (
     UpdateIn,
 )
 from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.explaining import explained, wanted
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.shield.limits import Operation
 from checkstand.wiring import Shop
@@ -62,6 +63,8 @@ async def read_checkout(
     def make() -> dict[str, Any]:
         return present.state(seen, _offered(shop, seen), shop.profile)
 
+    if wanted(request, caller):
+        return answer(request, explained(make(), seen), cart_headers(seen))
     return remembered(request, seen.answers, "preview checkout", make, cart_headers(seen))
 
 
@@ -145,7 +148,7 @@ async def _update(
     code = body.coupon_code or ""
     removed = body.coupon_action == "remove"
     command = replace(
-        _changes(body),
+        changes(body),
         apply_coupon="" if removed else code,
         remove_coupon=code if removed else "",
     )
@@ -164,7 +167,7 @@ async def _process(
 
     once = await ticket(request, "process checkout", render)
     command = ProcessCommand(
-        update=_changes(body),
+        update=changes(body),
         use_different_billing=body.use_different_billing,
         payment=payment_data(body.payment_method_data, body.payment_data),
         customer_note=body.customer_note or "",
@@ -186,7 +189,17 @@ def _offered(shop: Shop, seen: CartView) -> Any:
     return shop.payments.offered(chosen)
 
 
-def _changes(body: UpdateIn) -> UpdateCommand:
+class ChangesIn(Protocol):
+    """What bodies have in common that change a checkout."""
+
+    billing_address: AddressIn | None
+    shipping_address: AddressIn | None
+
+    @property
+    def model_fields_set(self) -> set[str]: ...
+
+
+def changes(body: ChangesIn) -> UpdateCommand:
     """What was sent: not sent leaves as it is, null takes back."""
     sent = body.model_fields_set
 

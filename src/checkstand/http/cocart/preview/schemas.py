@@ -284,6 +284,7 @@ class StateOut(_Out):
     coupons: list[CouponOut]
     id: str
     notices: dict[str, list[str]] | list[Any]
+    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
 
 
 class UpdatedOut(StateOut):

@@ -40,6 +40,7 @@ from checkstand.http.cocart.v2.schemas import (
 )
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.display import currency_format
+from checkstand.http.explaining import explained, wanted
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
@@ -53,6 +54,8 @@ async def read_cart(
     caller, shop = await visit(request)
     whole_cart = as_cart(request, shop)
     seen = await shop.carts.read(caller)
+    if wanted(request, caller):
+        return respond(request, seen, explained(whole_cart(seen), seen))
     if fields_wanted(request):  # as many as a client can think of: not to be kept
         return respond(request, seen, whole_cart(seen))
     name = ("v2 cart", thumb_wanted(request), formatted_wanted(request))

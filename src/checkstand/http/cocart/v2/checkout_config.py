@@ -148,7 +148,7 @@ def _config(shop: Shop, world: Mapping[str, Any]) -> dict[str, Any]:
             "shipping_cost_requires_address": True,
         },
         "account": {
-            "allow_registration": False,
+            "allow_registration": shop.registration.rules.registration,
             "registration_generate_username": False,
             "registration_generate_password": False,
             "guest_checkout_enabled": shop.checkout.guest_checkout,
@@ -202,7 +202,7 @@ def _store(shop: Shop) -> dict[str, Any]:
         "price_decimals": rules.base.exponent,
         "tax_enabled": rules.tax_enabled,
         "prices_include_tax": rules.prices_include_tax,
-        "coupons_enabled": False,
+        "coupons_enabled": rules.coupons_enabled,
         # Prices are shown as they are entered.
         "tax_display_cart": "incl" if rules.prices_include_tax else "excl",
         "terms_page_id": None,

@@ -47,9 +47,13 @@ def customer_changes(given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str
     merged = {**inner, **given} if isinstance(inner, dict) else given
     billing = _parts(merged, BILLING_FIELDS, ("", "billing_"))
     shipping = _parts(merged, SHIPPING_FIELDS, ("s_", "shipping_"))
-    if merged.get("ship_to_different_address") in (False, 0, "0", "false") and not shipping:
+    if _says_no(merged.get("ship_to_different_address")) and not shipping:
         shipping = dict.fromkeys(SHIPPING_FIELDS, "")
     return billing, shipping
+
+
+def _says_no(value: Any) -> bool:
+    return str(value).lower() in ("false", "0", "no", "off", "n", "f")
 
 
 def _parts(

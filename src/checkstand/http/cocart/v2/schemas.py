@@ -374,3 +374,4 @@ class CartOut(BaseModel):
     cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
+    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")

@@ -1,0 +1,114 @@
+"""`?explain=1` on cart and checkout: who may, what it says, and that nobody else pays for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkstand.access import credentials
+from checkstand.access.principal import Permission
+from checkstand.pricing import explaining
+from checkstand.storage.database import Database
+from tests.api.test_v2_checkout import TOTALS
+from tests.makers import BILLING, PREVIEW, V2, Storefront, product, running, shop_settings
+
+PATHS = (f"{V2}/cart", f"{V2}/checkout", f"{PREVIEW}/checkout")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_total_is_explained(empty_database: str, database: Database, path: str) -> None:
+    async with database.acquire() as connection:
+        await product(connection)
+        await connection.execute(
+            "INSERT INTO tax_rates (country, state, rate, name, priority, tax_class) VALUES "
+            "('US', 'CA', 8.875, 'State', 1, ''), ('US', '', 1.5, 'Federal', 2, '')"
+        )
+    settings = shop_settings(
+        empty_database,
+        tax={"enabled": True},
+        store={"currencies": {"EUR": {"rate": "0.85"}}},
+    )
+    async with running(settings) as shop:
+        await shop.add(quantity=3)
+        await shop.update(billing_address=BILLING, payment_method="bacs", currency="EUR")
+        plain = (await shop.call("GET", path)).json()
+        body = (await shop.call("GET", path, keys=shop.keys, explain="1")).json()
+        said = body.pop("explanation")
+        assert body == plain
+        assert set(said) == set(TOTALS)
+        totals = (await shop.call("GET", f"{V2}/checkout")).json()["cart_totals"]
+        for name, amount in totals.items():
+            assert said[name]["amount"] == amount
+            assert sum(int(part["amount"]) for part in said[name]["parts"]) == int(amount)
+        [line] = said["subtotal"]["parts"]
+        assert line["steps"] == [
+            {"rule": "price", "result": "1999"},
+            {
+                "rule": "exchange",
+                "rate": "0.85",
+                "exact": "1699.15",
+                "rounding": "half up",
+                "result": "1699",
+            },
+            {"rule": "quantity", "rate": "3", "result": "5097"},
+        ]
+        state, federal = said["cart_contents_tax"]["parts"]
+        assert state["steps"][:2] == federal["steps"][:2]
+        assert state["steps"][1] == {
+            "rule": "tax on top",
+            "rate": "10.375%",
+            "exact": "528.81375",
+            "rounding": "half up",
+            "result": "529",
+        }
+        assert state["steps"][2]["rounding"] == "largest remainder"
+        assert int(state["amount"]) + int(federal["amount"]) == 529
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_may(storefront: Storefront, path: str) -> None:
+    shop = storefront
+    await shop.ready_to_order()
+    response = await shop.call("GET", path, keys={}, explain="1")
+    assert (response.status_code, response.json()["code"]) == (401, "cocart_authentication_error")
+    for permission, status in [(Permission.READ, 200), (Permission.WRITE, 403)]:
+        async with shop.shop.database.transaction() as connection:
+            made = await credentials.create_key(connection, "x", permission, None)
+        keys = {"consumer_key": made.consumer_key, "consumer_secret": made.consumer_secret}
+        response = await shop.call("GET", path, keys=keys, explain="1")
+        assert response.status_code == status
+        assert ("explanation" in response.json()) is (status == 200)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_nobody_else_pays_for_it(
+    storefront: Storefront, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    from checkstand.http import explaining as over_http
+
+    await storefront.ready_to_order()
+
+    def never(*_: object) -> object:
+        raise AssertionError("nobody asked")
+
+    monkeypatch.setattr(over_http, "explain", never)
+    assert explaining.explain is not never
+    wrong = await storefront.call("GET", path, explain="perhaps")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "rest_invalid_param")
+    for no in ("0", "false", "no"):
+        response = await storefront.call("GET", path, explain=no)
+        assert response.status_code == 200
+        assert "explanation" not in response.json()
+    assert (await storefront.call("GET", path)).status_code == 200
+
+
+async def test_an_empty_cart_has_nothing_to_explain(storefront: Storefront) -> None:
+    response = await storefront.call("GET", f"{V2}/cart", keys=storefront.keys, explain="yes")
+    assert {trace["amount"] for trace in response.json()["explanation"].values()} == {"0"}
+
+
+async def test_explaining_costs_no_statement(storefront: Storefront) -> None:
+    await storefront.ready_to_order()
+    await storefront.call("GET", f"{V2}/checkout")
+    storefront.statements.clear()
+    await storefront.call("GET", f"{V2}/checkout", explain="1")
+    assert len(storefront.statements) == 1

@@ -1,0 +1,92 @@
+"""CoCart's published JavaScript client, as it is, against a running shop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkstand.app import create_app
+from checkstand.settings import Settings
+from checkstand.storage.database import Database
+from tests.api.shapes import complaints
+from tests.api.test_v2_checkout import STATE, UPDATED, processed_shape
+from tests.contract.live import live_shop
+from tests.makers import BILLING, product, shop_settings
+
+PACKAGE = "@cocart/cocart-rest-api@1.1.0"
+SCRIPT = Path(__file__).with_name("roundtrip.mjs")
+
+
+@pytest.fixture(scope="session")
+def client_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the client is installed, outside the repository."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("Node and npm are not there")
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "package.json").write_text('{"private": true}')
+    install = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
+    try:
+        done = subprocess.run(install, cwd=folder, capture_output=True, check=False, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not get {PACKAGE} in time")
+    if done.returncode:
+        pytest.skip(f"npm could not get {PACKAGE}")
+    return folder
+
+
+def served() -> list[str]:
+    """Which of the public routes this version has."""
+    paths = create_app(Settings()).openapi()["paths"]
+    return [route for route in ("store", "products") if f"/wp-json/cocart/v2/{route}" in paths]
+
+
+@pytest.mark.parametrize("header", ["Cart-Key", "CoCart-API-Cart-Key"])
+async def test_a_purchase_with_the_published_client(
+    empty_database: str, database: Database, client_folder: Path, header: str
+) -> None:
+    async with database.acquire() as connection:
+        await product(connection)
+    routes = served()
+    with live_shop(shop_settings(empty_database)) as shop:
+        key, secret = shop.reference
+        settings = {
+            "url": f"http://127.0.0.1:{shop.port}/",
+            "port": "",
+            "key": key,
+            "secret": secret,
+            "header": header,
+            "served": routes,
+        }
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["node", str(SCRIPT), str(client_folder), json.dumps(settings)],
+            env={**os.environ, "BILLING": json.dumps(BILLING)},
+            capture_output=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr.decode()
+    told: dict[str, Any] = json.loads(done.stdout)
+    for route in routes:
+        assert told[route]["status"] == 200, told[route]
+    assert told["added"]["body"]["item_count"] == 2
+    assert told["read"]["body"]["cart_key"] == told["cartKey"]
+    assert told["read"]["body"]["items"] == told["added"]["body"]["items"]
+    assert told["fewer"]["body"] == {"item_count": 2, "cart_key": told["cartKey"]}
+    assert told["changed"]["body"]["item_count"] == 5
+    assert told["removed"]["body"]["items"] == []
+    assert told["restored"]["body"]["item_count"] == told["counted"]["body"] == 5
+    assert complaints(told["updated"]["body"], UPDATED) == []
+    assert complaints(told["checkout"]["body"], STATE) == []
+    assert complaints(told["ordered"]["body"], processed_shape("success")) == []
+    assert (told["wrong"]["status"], told["wrong"]["body"]["code"]) == (
+        400,
+        "cocart_invalid_product",
+    )
