@@ -9,7 +9,7 @@ venv: .venv/ready ## .venv with the locked dependencies and the checkstand comma
 demo: venv       ## a demo shop on http://127.0.0.1:8000
 	$(BIN)/checkstand demo --data-dir .demo
 test: venv       ## all tests, with a real PostgreSQL
-	$(BIN)/python -m pytest -m "not prove"
+	$(BIN)/python -m pytest -m "not prove" -n auto --dist loadfile
 check: venv      ## formatting, lint, types, imports, the kept openapi.json
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 	$(BIN)/checkstand openapi | cmp - openapi.json || (echo "run: make openapi" && false)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -22,6 +23,13 @@ _KEPT = {"alembic_version", "revisions", "tax_classes"}
 
 
 hypothesis.settings.load_profile("default")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was collected stays to the end: thousands of tests that the garbage collector would go
+    through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from checkstand.access import credentials
+from checkstand.access import keys as key_room
+from checkstand.access.key_store import Terms
 from checkstand.access.principal import Permission
 from checkstand.storage.database import Database
 from tests.makers import (
@@ -77,7 +78,7 @@ async def test_fees_by_a_trusted_key(trusting: Storefront, database: Database) -
     none = (await trusting.call("POST", f"{CART}/remove-fees", keys=keys)).json()
     assert (none["fees"], none["totals"]["fee_total"]) == ([], "0")
     async with database.transaction() as connection:
-        reader = await credentials.create_key(connection, "reader", Permission.READ, None)
+        reader = await key_room.create(connection, Terms("reader", Permission.READ))
     readers = {"consumer_key": reader.consumer_key, "consumer_secret": reader.consumer_secret}
     assert (await fee(trusting, readers, name="x", amount=1)).status_code == 403
 

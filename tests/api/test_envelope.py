@@ -166,7 +166,9 @@ async def test_bodies_that_are_too_large_or_of_another_kind(storefront: Storefro
     path = f"{V2}/cart/add-item"
     response = await storefront.http.post(path, content=b" " * 1_048_577)
     assert_envelope(response, 413, "rest_body_too_large")
-    response = await storefront.http.post(path, data={"id": "1"})
+    response = await storefront.http.post(
+        path, content=b"id: 1", headers={"Content-Type": "application/yaml"}
+    )
     assert_envelope(response, 415, "rest_unsupported_media_type")
 
 

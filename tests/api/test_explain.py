@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checkstand.access import credentials
+from checkstand.access import keys as key_room
+from checkstand.access.key_store import Terms
 from checkstand.access.principal import Permission
 from checkstand.pricing import explaining
 from checkstand.storage.database import Database
@@ -72,7 +73,7 @@ async def test_who_may(storefront: Storefront, path: str) -> None:
     assert (response.status_code, response.json()["code"]) == (401, "cocart_authentication_error")
     for permission, status in [(Permission.READ, 200), (Permission.WRITE, 403)]:
         async with shop.shop.database.transaction() as connection:
-            made = await credentials.create_key(connection, "x", permission, None)
+            made = await key_room.create(connection, Terms("x", permission))
         keys = {"consumer_key": made.consumer_key, "consumer_secret": made.consumer_secret}
         response = await shop.call("GET", path, keys=keys, explain="1")
         assert response.status_code == status

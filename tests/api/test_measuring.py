@@ -79,7 +79,7 @@ async def test_an_unexpected_fault_is_counted(storefront: Storefront, empty_data
         ("local", "203.0.113.5", {}, 404),
         ("local", "127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, 404),
         ("local", "127.0.0.1", {"Forwarded": "for=203.0.113.5"}, 404),
-        ("local", "unix", {}, 404),
+        ("local", "unix", {}, 403),  # not known to be local: HTTPS is required
         ("on", "203.0.113.5", {}, 200),
         ("off", "127.0.0.1", {}, 404),
     ],
