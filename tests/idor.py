@@ -234,6 +234,7 @@ async def attack(
         order_id=victim.order_id,
         attempt_id=victim.attempt_id,
         gateway_id="bacs",
+        code="brew10",
     )
     return await stage.client.http.request(
         method, url, json=body, params=query, headers=with_what.headers

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from checkstand.access import credentials
-from checkstand.access.principal import Role
+from checkstand.access.principal import Caller, Role
 from checkstand.checkout import settle
 from checkstand.cli.storefront import differences
 from checkstand.errors import ConfigurationError, PaymentMethodUnknown
@@ -296,7 +296,7 @@ async def test_a_partial_capture_is_booked_as_what_was_taken(
         assert placed["status"] == "on-hold", placed
         [(attempt,)] = await sql(shopper, "SELECT id FROM payment_attempts")
         office = shopper.shop.back_office
-        found = (await office._read(placed["order_id"])).paid
+        found = (await office.payments(Caller(operator=True), placed["order_id"])).paid
         assert found is not None
         sandbox = shopper.shop.payments.gateways["sandbox"]
         ten = found.amount.__class__(1000, found.amount.currency)
@@ -976,7 +976,9 @@ async def test_a_dead_provider_does_not_delay_the_others(
     try:
         await worker._begin_turn()
         await asyncio.sleep(0.2)
-        assert (await office._read(placed["order_id"])).refunds[0].state is RefundState.DONE
+        assert (await office.payments(Caller(operator=True), placed["order_id"])).refunds[
+            0
+        ].state is RefundState.DONE
     finally:
         for task in worker._asking:
             task.cancel()

@@ -84,7 +84,7 @@ def _shown(payment: Played) -> Response:
     origin = _origin(payment.return_url)
     # Browsers hold the redirection after a form to `form-action` as well.
     policy = HEADERS["Content-Security-Policy"].replace(
-        "form-action 'none'", f"form-action 'self' {origin}".strip()
+        "form-action 'self'", f"form-action 'self' {origin}".strip()
     )
     html = TEMPLATES.get_template("sandbox_pay.html").render(
         amount=str(Money(payment.amount, Currency.of(payment.currency))),

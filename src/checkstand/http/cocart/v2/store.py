@@ -87,7 +87,8 @@ def routes(app: FastAPI) -> dict[str, str]:
     """Path -> what it is, for every path of v2 that this app has."""
     found: dict[str, str] = {}
     for route in app.router.routes:
-        if isinstance(route, APIRoute) and route.path.startswith(_V2):
+        # Older spellings of clients are served, and not told.
+        if isinstance(route, APIRoute) and route.include_in_schema and route.path.startswith(_V2):
             first = (route.endpoint.__doc__ or "").partition("\n")[0]
             found.setdefault(route.path.removeprefix(_V2), first)
     return found
