@@ -36,6 +36,8 @@ ATTACKERS = (
     "read-only key",
     "customer as admin",
 )
+_NOBODYS = ("attribute", "brand_id", "category_id", "code", "key_id", "reference", "review_id",
+            "tag_id", "term", "variation_id")  # fmt: skip
 JWT = "/wp-json/cocart/jwt"
 ADMIN = "/wp-json/checkstand/v1/admin"
 BILLING = {
@@ -206,7 +208,9 @@ async def armed(stage: Stage, attacker: str, victim: Victim, path: str) -> Attac
         return Attack(headers, query | claim, dict(claim))
     if attacker == "nobody":
         return Attack({"Cart-Key": victim.known_key} if victim.known_key else {}, query, {})
-    query |= stage.read_only if attacker == "read-only key" else stage.client.keys
+    # Sessions are the back office's: the key is the credential there, and an attacker has none.
+    if "/session" not in path:
+        query |= stage.read_only if attacker == "read-only key" else stage.client.keys
     mine = stage.client.another()
     if shops:
         await mine.add()
@@ -234,7 +238,9 @@ async def attack(
         order_id=victim.order_id,
         attempt_id=victim.attempt_id,
         gateway_id="bacs",
-        code="brew10",
+        # Things of the shop, which are nobody's.
+        **dict.fromkeys(_NOBODYS, "1"),
+        session_key=victim.cart_key,
     )
     return await stage.client.http.request(
         method, url, json=body, params=query, headers=with_what.headers
