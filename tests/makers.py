@@ -246,7 +246,9 @@ async def shopper(storefront: Storefront, email: str = "ines@example.com") -> Sh
 def sql_count(statements: list[str]) -> int:
     """Statements without transaction control."""
     control = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
-    return sum(not text.strip().upper().startswith(control) for text in statements)
+    # The audit log is chained in the background, now and then.
+    background = ("SELECT PG_TRY_ADVISORY_XACT_LOCK", "SELECT * FROM AUDIT_LOG WHERE POSITION IS")
+    return sum(not text.strip().upper().startswith((*control, *background)) for text in statements)
 
 
 async def fewest(storefront: Storefront, ask: Callable[[], Awaitable[object]]) -> int:
