@@ -644,6 +644,7 @@ async def test_a_page_of_fifty_thousand_takes_four_statements_at_most(
             assert response.status_code == 200, response.text
             assert len(response.json()["products"]) == 10, query
             assert sql_count(shop.statements) <= 4, (query, shop.statements)
+        await shop.http.get(PRODUCTS)  # the answer is kept for a few seconds only
         shop.statements.clear()
         again = await shop.http.get(PRODUCTS)
         assert again.headers["CoCart-Cache"] == "HIT"
