@@ -219,9 +219,7 @@ def test_a_reload_signs_nobody_out(shop: Demo) -> None:
     token = call("POST", f"{shop.v2}/login", {}, basic=admin).body["extras"]["jwt_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     here = {"CHECKSTAND_DATABASE__URL": shop.ready["database_url"]}
-    subprocess.run(
-        [*COMMAND, "reload"], check=True, env=environment(**here), capture_output=True
-    )
+    subprocess.run([*COMMAND, "reload"], check=True, env=environment(**here), capture_output=True)
     until(lambda: "the settings were read again" in shop.errors, "the reload is done")
     assert call("GET", f"{shop.v2}/my-account", headers=bearer).status == 200
 
