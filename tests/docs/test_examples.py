@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "docs" / "quickstart.md"
+SLOW = ROOT / "docs" / "howto" / "find-what-is-slow.md"
 STOREFRONT = ROOT / "docs" / "howto" / "build-a-storefront.md"
 README = ROOT / "README.md"
 ADDRESS, KEY, SECRET = "http://127.0.0.1:8000", "ck_YOUR_KEY", "cs_YOUR_SECRET"
@@ -155,6 +156,12 @@ def test_storefront(shop: Shop, tmp_path: Path) -> None:
         "failed",
         "processing",
     ]
+
+
+def test_metrics(shop: Shop, tmp_path: Path) -> None:
+    (script,) = [text for kind, text in blocks(SLOW) if kind == "bash"]
+    (printed,) = run([shop.concrete(script)], tmp_path)
+    assert int(printed) > 0
 
 
 def test_readme_orders(shop: Shop, tmp_path: Path) -> None:
