@@ -22,6 +22,7 @@ from checkstand.http.cocart.v2.customer import customer_changes, quantities
 from checkstand.http.cocart.v2.replies import (
     as_cart,
     fields_wanted,
+    flag,
     formatted_wanted,
     handled_quantity,
     respond,
@@ -35,6 +36,7 @@ from checkstand.http.cocart.v2.schemas import (
     CartOut,
     CartTotalsOut,
     ClearIn,
+    EngineLineOut,
     EngineTotals,
     UpdateCartIn,
 )
@@ -46,7 +48,7 @@ from checkstand.http.requests import JSON_ROUTES, ticket, visit
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
 
 
-@router.get("/cart", response_model=CartOut, responses=errors(*READING))
+@router.get("/cart", response_model=CartOut | dict[str, EngineLineOut], responses=errors(*READING))
 async def read_cart(
     request: Request,
 ) -> Response:
@@ -54,6 +56,8 @@ async def read_cart(
     caller, shop = await visit(request)
     whole_cart = as_cart(request, shop)
     seen = await shop.carts.read(caller)
+    if flag(request, "default", default=False):
+        return respond(request, seen, figures.engine_lines(seen))
     if wanted(request, caller):
         return respond(request, seen, explained(whole_cart(seen), seen))
     if fields_wanted(request):  # as many as a client can think of: not to be kept

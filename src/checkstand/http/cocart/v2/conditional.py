@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 import checkstand
 from checkstand.catalog.cache import KeptAnswer
-from checkstand.http.answers import JSON, cut_down, dump
+from checkstand.http.answers import JSON, cut_down, dump, has_already
 from checkstand.http.cocart.v2.parameters import TRUTHS, invalid
 from checkstand.wiring import Shop
 
@@ -75,7 +75,7 @@ async def respond(
     now = str(int(time.time()))
     stamps = {"Timestamp": now, "CoCart-Timestamp": now, "CoCart-Version": checkstand.__version__}
     headers = {**_HEADERS, **dict(kept.headers), **stamps, "CoCart-Cache": state}
-    if not skip and _known(request, headers["ETag"]):
+    if not skip and has_already(request, headers["ETag"]):
         return Response(None, 304, headers)
     return Response(kept.body, 200, headers, JSON)
 
@@ -85,13 +85,6 @@ def skips_cache(request: Request) -> bool:
     if said not in TRUTHS:
         raise invalid({"_skip_cache": "is `true` or `false`"})
     return TRUTHS[said]
-
-
-def _known(request: Request, tag: str) -> bool:
-    """Whether the client says that it has this; tags compare weakly (RFC 9110, 13.1.2)."""
-    sent = request.headers.get("if-none-match", "")
-    named = [each.strip().removeprefix("W/") for each in sent.split(",")]
-    return "*" in named or tag.removeprefix("W/") in named
 
 
 def page_headers(request: Request, shop: Shop, pages: Pages) -> dict[str, str]:

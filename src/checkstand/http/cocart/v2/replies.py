@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from checkstand.cart.view import CartView
 from checkstand.errors import ParameterInvalid, QuantityNotNumeric
-from checkstand.http.answers import answer
+from checkstand.http.answers import answer, has_already
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.figures import Say, minor
@@ -43,8 +43,7 @@ def tagged(request: Request, seen: CartView, response: Response) -> Response:
     said = seen.cart.key.encode() + b"\n" + bytes(response.body)
     tag = f'W/"{hashlib.md5(said, usedforsecurity=False).hexdigest()}"'
     skipped = request.query_params.get("_skip_cache", "").lower() in ("true", "1")
-    known = tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    if request.method == "GET" and known and not skipped:
+    if request.method == "GET" and not skipped and has_already(request, tag):
         kept = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
         response = Response(status_code=304, headers=kept)
     hit = response.status_code == 304

@@ -144,6 +144,9 @@ class AddItemsIn(In):
 
 class UpdateItemIn(In):
     quantity: Annotated[Scalar, Field(description="The new quantity; 0 takes the item out.")]
+    id: Identifier | None = Field(None, description="The variation that it becomes.")
+    variation: Options | None = Field(None, description="Options that are chosen instead.")
+    item_data: FreeData | None = Field(None, description="Takes the place of its data.")
     return_status: bool = False
 
 
@@ -289,6 +292,21 @@ class CartTotalsOut(Out):
     shipping_tax: str
     total: str
     total_tax: str
+
+
+class EngineLineOut(Out):
+    """A line as the engine has it; amounts are numbers in major units, ex tax."""
+
+    key: str
+    product_id: int
+    variation_id: int
+    variation: dict[str, str] | list[Any]
+    quantity: int
+    cart_item_data: dict[str, Any] | list[Any]
+    line_subtotal: float
+    line_subtotal_tax: float
+    line_total: float
+    line_tax: float
 
 
 class EngineTotals(Out):
