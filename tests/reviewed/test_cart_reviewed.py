@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pytest
 from checkstand.access import keys as key_room
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import Caller, KeyKind
+from checkstand.promotions import store as promotions
 from checkstand.storage.database import Database
 from tests.makers import (
     BILLING,
@@ -348,4 +350,34 @@ async def test_a_use_is_given_back_when_its_order_is_cancelled(
     refused = await apply(storefront, "last")
     assert refused.json()["data"]["reason"] == "usage_limit"
     await storefront.shop.back_office.void(Caller(operator=True), placed["order_id"])
+    assert (await apply(storefront, "last")).status_code == 200
+
+
+async def test_a_use_is_given_back_when_the_shopper_cancels(
+    storefront: Storefront, database: Database
+) -> None:
+    last = await make(database, "last", usage_limit=1)
+    ines = await shopper(storefront, "ines@example.com")
+    await ines.call("POST", f"{CART}/add-item", {"id": str(SHIRT)})
+    await ines.call("POST", f"{CART}/apply-coupon", {"coupon": "last"})
+    declined = await ines.call(
+        "POST",
+        f"{PREVIEW}/checkout",
+        {
+            "billing_address": BILLING,
+            "payment_method": "sandbox",
+            "payment_data": {"token": "tok_declined"},
+        },
+    )
+    assert declined.status_code == 400
+    order_id = declined.json()["data"]["order_id"]
+    now = datetime.now(UTC)
+    async with database.transaction() as connection:  # as if its payment had been begun again
+        until = now + timedelta(hours=1)
+        held = await promotions.hold(connection, order_id, [last], ines.id, "", now, until)
+        assert held == []
+    await storefront.add()
+    assert (await apply(storefront, "last")).json()["data"]["reason"] == "usage_limit"
+    cancelled = await ines.call("POST", f"{V2}/my-account/orders/{order_id}/cancel")
+    assert cancelled.status_code == 200, cancelled.text
     assert (await apply(storefront, "last")).status_code == 200
