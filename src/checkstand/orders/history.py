@@ -88,8 +88,8 @@ class History:
             return await history_store.downloads(connection, caller.account.id, _MOST_DOWNLOADS)
 
     async def cancel(self, caller: Caller, order_id: int) -> Order:
-        """Calls an order off that is not paid, and gives its stock and coupon uses back. Not while a
-        payment for it is under way: the money may be moving."""
+        """Calls an order off that is not paid, and gives its stock and coupon uses back. Not while
+        a payment for it is under way: the money may be moving."""
         account = _signed_in(caller)
         if not 0 < order_id <= _LARGEST_ID:
             raise OrderDoesNotExist
