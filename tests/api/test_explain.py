@@ -9,6 +9,8 @@ import pytest
 from checkstand.access import keys as key_room
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import Permission
+from checkstand.http.cocart.v2.schemas import CartOut
+from checkstand.http.explained_schemas import TraceOut
 from checkstand.pricing import explaining
 from checkstand.promotions.model import CouponKind
 from checkstand.storage.database import Database
@@ -48,6 +50,8 @@ async def test_every_total_is_explained(empty_database: str, database: Database,
         said = body.pop("explanation")
         assert body == plain
         assert set(said) == set(TOTALS)
+        for trace in said.values():
+            TraceOut.model_validate(trace)
         totals = (await shop.call("GET", f"{V2}/checkout")).json()["cart_totals"]
         for name, amount in totals.items():
             assert said[name]["amount"] == amount
@@ -145,6 +149,7 @@ async def test_coupons_are_explained(empty_database: str, database: Database) ->
             await shop.call("POST", f"{V2}/cart/apply-coupon", {"coupon": code})
         body = (await shop.call("GET", f"{V2}/cart", keys=shop.keys, explain="1")).json()
         said = body["explanation"]
+        CartOut.model_validate(body)
         for name, amount in body["totals"].items():
             assert said[name]["amount"] == amount
             assert sum(int(part["amount"]) for part in said[name]["parts"]) == int(amount)

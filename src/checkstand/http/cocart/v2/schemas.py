@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from checkstand.cart.verbs import MAX_QUANTITY
 from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
+from checkstand.http.explained_schemas import Explanation
 
 MAX_ITEM_DATA = 16_384
 """Bytes of JSON that one line may carry: the whole cart is read and written at once."""
@@ -392,4 +393,4 @@ class CartOut(BaseModel):
     cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
-    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
+    explanation: Explanation = None
