@@ -13,6 +13,7 @@ import pytest
 from checkstand.access import keys as key_room
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import Caller, KeyKind
+from checkstand.checkout.back_office import RefundCommand
 from checkstand.promotions import store as promotions
 from checkstand.storage.database import Database
 from tests.makers import (
@@ -381,3 +382,41 @@ async def test_a_use_is_given_back_when_the_shopper_cancels(
     cancelled = await ines.call("POST", f"{V2}/my-account/orders/{order_id}/cancel")
     assert cancelled.status_code == 200, cancelled.text
     assert (await apply(storefront, "last")).status_code == 200
+
+
+async def test_the_mini_cart_takes_fields_as_the_cart_does(storefront: Storefront) -> None:
+    await storefront.add()
+    cut = await storefront.call("GET", f"{CART}/mini", fields="item_count,totals:total")
+    assert cut.json() == {"item_count": 1, "totals": {"total": "1999"}}
+    for path in (CART, f"{CART}/mini"):
+        assert (await storefront.call("GET", path, fields="x" * 501)).status_code == 400
+
+
+async def test_refunds_by_line_give_back_what_was_paid_for_it(
+    storefront: Storefront, empty_database: str, database: Database
+) -> None:
+    await make(database, "third", amount=Decimal("33.3333"))
+    async with database.acquire() as connection:
+        mug = await product(connection, name="Mug", slug="mug", regular_price=1250)
+        await connection.execute(
+            "INSERT INTO tax_rates (country, rate, name, priority, tax_class) VALUES "
+            "('US', 8.875, 'Tax', 1, '')"
+        )
+    async with running(shop_settings(empty_database, tax={"enabled": True})) as front:
+        await front.add(SHIRT, 3)
+        await front.add(mug)
+        await apply(front, "third")
+        paid = {"payment_method": "sandbox", "payment_data": {"token": "tok_success"}}
+        placed = await front.process(billing_address=BILLING, **paid)
+        assert placed.status_code == 200, placed.text
+        office, operator = front.shop.back_office, Caller(operator=True)
+        order = (await office.payments(operator, placed.json()["order_id"])).order
+        line = next(each for each in order.lines if each.quantity == 3)
+        assert (line.subtotal.minor, line.total.minor) == (5997, 3998)
+        back = [
+            (await office.refund(operator, order.id, RefundCommand(lines=((line.id, 1),)))).amount
+            for _ in range(3)
+        ]
+        # 39.98 and 3.55 tax, not the 59.97 that it cost before the coupon.
+        assert [each.minor for each in back] == [1451, 1451, 1451]
+        assert sum(each.minor for each in back) == (line.total + line.tax).minor == 4353

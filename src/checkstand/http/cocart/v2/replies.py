@@ -82,22 +82,24 @@ def say_of(request: Request, seen: CartView, shop: Shop) -> Say:
 
 
 def fields_wanted(request: Request) -> str:
-    """The members that are wanted, from `fields`, the list form of older clients, or a preset."""
+    """The members that are wanted, from `fields`, the list form of older clients, or a preset;
+    ParameterInvalid for what no client needs."""
     query = request.query_params
     listed = query.get("fields", "") or ",".join(query.getlist("fields[]"))
     preset = query.get("config[fields]", "")
-    return listed or present.PRESETS.get(preset, "")
+    fields = listed or present.PRESETS.get(preset, "")
+    if len(fields) > _LONGEST_FIELDS:
+        raise ParameterInvalid(
+            "Invalid parameter(s): fields.",
+            data={"params": {"fields": f"has more than {_LONGEST_FIELDS} characters"}},
+        )
+    return fields
 
 
 def as_cart(request: Request, shop: Shop) -> Render:
     """How this request wants its cart."""
     thumb, formatted = thumb_wanted(request), formatted_wanted(request)
     fields = fields_wanted(request)
-    if len(fields) > _LONGEST_FIELDS:
-        raise ParameterInvalid(
-            "Invalid parameter(s): fields.",
-            data={"params": {"fields": f"has more than {_LONGEST_FIELDS} characters"}},
-        )
     return lambda seen: present.cart(
         seen, shop.profile.language, thumb=thumb, fields=fields, formatted=formatted
     )
