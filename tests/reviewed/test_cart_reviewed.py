@@ -420,3 +420,20 @@ async def test_refunds_by_line_give_back_what_was_paid_for_it(
         # 39.98 and 3.55 tax, not the 59.97 that it cost before the coupon.
         assert [each.minor for each in back] == [1451, 1451, 1451]
         assert sum(each.minor for each in back) == (line.total + line.tax).minor == 4353
+
+
+async def test_a_suggestion_says_how_it_is_rated(
+    storefront: Storefront, database: Database
+) -> None:
+    async with database.acquire() as connection:
+        socks = await product(connection, name="Socks", slug="socks")
+        boots = await product(connection, name="Boots", slug="boots", cross_sell_ids=[socks])
+        await connection.execute(
+            "INSERT INTO product_reviews (product_id, reviewer, email, review, rating, verified,"
+            " status, created_at) SELECT $1, 'Ada', n || '@x.example', 'Warm', n, true, 'approved',"
+            " now() FROM unnest(ARRAY[4, 5]) AS n",
+            socks,
+        )
+    [beside] = (await storefront.add(boots)).json()["cross_sells"]
+    assert (beside["id"], beside["average_rating"]) == (socks, "Rated 4.50 out of 5")
+    assert (await storefront.add(SHIRT)).json()["cross_sells"][0] == beside

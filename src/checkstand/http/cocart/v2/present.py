@@ -219,7 +219,7 @@ def _cross_sell(seen: CartView, product: Product, say: Say) -> dict[str, Any]:
         "image": image,
         "product_image": image,
         "featured_image": image,
-        "average_rating": "",
+        "average_rating": f"Rated {product.rating:.2f} out of 5" if product.rating else "",
         "on_sale": on_sale,
         "type": product.type.value,
     }
