@@ -48,7 +48,11 @@ from checkstand.http.requests import JSON_ROUTES, ticket, visit
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
 
 
-@router.get("/cart", response_model=CartOut | dict[str, EngineLineOut], responses=errors(*READING))
+@router.get(
+    "/cart",
+    response_model=CartOut | dict[str, EngineLineOut] | list[Any],
+    responses=errors(*READING),
+)
 async def read_cart(
     request: Request,
 ) -> Response:
