@@ -283,6 +283,11 @@ class MethodSettings(Section):
     requires: Literal["either", "minimum", "coupon", "both"] = Field(
         "either", description="free_shipping: what it is given for."
     )
+    only_classes: tuple[str, ...] = Field(
+        (),
+        description="Offered only to packages with nothing but goods of these shipping classes "
+        "(an empty one is that of goods without); none: to all.",
+    )
     taxable: bool = Field(True, description="Whether tax is charged on the cost.")
 
 
@@ -303,6 +308,13 @@ class ShippingSettings(Section):
     zones: tuple[ZoneSettings, ...] = Field(
         (), description="Tried in order; the first that covers the address is used."
     )
+    split: str = Field(
+        "none",
+        max_length=100,
+        description="How goods are put into packages: `none` (all in one), `shipping_class` (one "
+        "for each), or the name of an entry point.",
+    )
+    split_options: dict[str, str] = Field({}, description="What that entry point is given.")
 
     @model_validator(mode="after")
     def _unique(self) -> ShippingSettings:
