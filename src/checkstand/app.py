@@ -23,6 +23,7 @@ from checkstand.http.cocart.v2 import (
     coupons,
     extras,
     items,
+    links,
     products,
     reviews,
     sessions,
@@ -83,6 +84,7 @@ def create_app(settings: Settings, *, alone: bool = False, **open_with: Any) -> 
         items.router,
         coupons.router,
         extras.router,
+        links.router,
         v2_checkout.router,
         # Fixed words before products: /products/tags is no product.
         reviews.router,

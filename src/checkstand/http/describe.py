@@ -19,6 +19,7 @@ _MEANING = {
     404: "There is no such thing, or the product is out of stock.",
     405: "A quantity rule is broken.",
     409: "Another request is at this cart, or the total has changed.",
+    410: "It was there, and is over.",
     413: "The body is too large.",
     415: "The body is neither JSON nor a form in UTF-8.",
     422: "The Idempotency-Key was used with another body.",

@@ -8,7 +8,6 @@ ALTER TABLE order_charges ADD COLUMN package jsonb;
 CREATE TABLE cart_links (
     digest text PRIMARY KEY,                    -- SHA-256 of the random name that the link carries
     maker text NOT NULL,                        -- the cart that it was made of
-    customer_id bigint REFERENCES accounts (id) ON DELETE CASCADE,
     contents jsonb NOT NULL,                    -- {lines, coupons, fees, currency}
     target text NOT NULL,                       -- where the visitor goes
     created_at timestamptz NOT NULL,
@@ -16,4 +15,3 @@ CREATE TABLE cart_links (
 );
 CREATE INDEX cart_links_maker ON cart_links (maker, created_at);
 CREATE INDEX cart_links_expires ON cart_links (expires_at);
-CREATE INDEX cart_links_customer ON cart_links (customer_id) WHERE customer_id IS NOT NULL;
