@@ -262,7 +262,7 @@ class CustomerDataOut(Out):
     shipping_address: ShippingAddressOut
 
 
-class PackageOut(Out):
+class CheckoutPackageOut(Out):
     package_name: str
     index: int
     items: dict[str, int] = Field(description="Units by item key.")
@@ -290,7 +290,7 @@ class StateOut(Out):
     shipping_method: str = Field(
         description="The rate key that is chosen wherever it is offered; empty when there is none."
     )
-    shipping_packages: dict[str, PackageOut] = Field(
+    shipping_packages: dict[str, CheckoutPackageOut] = Field(
         description="What travels together: `default`, `2` and so on."
     )
     payment_methods: dict[str, PaymentMethodOut]
