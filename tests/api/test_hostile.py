@@ -943,7 +943,6 @@ async def test_a_page_that_is_only_read(siege: Siege) -> None:
 
 async def test_routes_that_are_not_there(siege: Siege) -> None:
     for path in (
-        "//",
         "/wp-json",
         "/wp-json/cocart/v2",
         "/wp-json/cocart/v3/cart",
