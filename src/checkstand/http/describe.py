@@ -198,7 +198,7 @@ def _add_credentials(schema: dict[str, Any]) -> None:
                     path.startswith((_CHECKOUT, _V2_CHECKOUT, _CART))
                     or path.endswith(("/pay", "/batch", "/batch/v1"))
                 )
-                and not path.endswith("payment-context")
+                and not path.endswith(("payment-context", "/cart/link"))
             ):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
 

@@ -58,32 +58,6 @@ class ShippingMethodIn(In):
     )
 
 
-class MakeLinkIn(In):
-    target: str = Field(
-        "", max_length=500, description="Where it leads, on an origin of the shop; else the cart."
-    )
-    keep_cart: bool = Field(
-        True, description="false: what it brings is merged with what the visitor has."
-    )
-    notify: bool = Field(False, description="Whether a notice says on arrival what happened.")
-    expires_in: int | None = Field(None, description="Seconds; at least 60.")
-
-
-class LinkOut(Out):
-    url: str = Field(description="Opens the contents of the cart to who has it, once.")
-    token: str
-    target: str
-    expires_at: str = Field(description="UTC.")
-
-
-class LoadLinkIn(In):
-    token: str = Field(max_length=8192)
-    keep_cart: bool = Field(
-        True, description="false: merge with what is in the cart, as the shop merges carts."
-    )
-    notify: bool = False
-
-
 class DestinationIn(In):
     country: str = Field("", max_length=200)
     state: str = Field("", max_length=200)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.http.answers import answer
-from checkstand.http.cocart.v2.extras_schemas import LinkOut, LoadLinkIn, MakeLinkIn
+from checkstand.http.cocart.v2.links_schemas import LinkOut, LoadLinkIn, MakeLinkIn
 from checkstand.http.cocart.v2.replies import as_cart, respond
 from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import SIGNING, WRITING, errors
