@@ -26,6 +26,7 @@ _SHOWN_IN = {
     Visibility.HIDDEN: ["hidden"],
 }
 
+NEWEST_FIRST = "l.created_at DESC, l.product_id DESC"
 _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.DATE: "l.created_at {0}, l.product_id {0}",
     OrderBy.ID: "l.product_id {0}",
@@ -33,7 +34,7 @@ _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.NAME: "lower(l.name) {0}, l.product_id {0}",
     OrderBy.ALPHABETICAL: "lower(l.name), l.product_id",
     OrderBy.REVERSE_ALPHA: "lower(l.name) DESC, l.product_id DESC",
-    OrderBy.SLUG: "(SELECT p.slug FROM products p WHERE p.id = l.product_id) {0}, l.product_id {0}",
+    OrderBy.SLUG: "named.slug {0}, l.product_id {0}",
     OrderBy.PRICE: "l.price {0} NULLS LAST, l.product_id {0}",
     OrderBy.PRICE_ASC: "l.price, l.product_id",
     OrderBy.PRICE_DESC: "l.price DESC NULLS LAST, l.product_id DESC",
@@ -43,9 +44,10 @@ _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.REVIEW_COUNT: "l.review_count {0}, l.product_id {0}",
     OrderBy.MENU_ORDER: "l.position {0}, lower(l.name) {0}, l.product_id {0}",
     OrderBy.RAND: "random()",
-    OrderBy.BY_STOCK: "(l.stock_status = 'instock') DESC, l.created_at DESC, l.product_id DESC",
-    OrderBy.ON_SALE_FIRST: "l.on_sale DESC, l.created_at DESC, l.product_id DESC",
-    OrderBy.FEATURED_FIRST: "l.featured DESC, l.created_at DESC, l.product_id DESC",
+    # The letters have it right: instock, onbackorder, outofstock.
+    OrderBy.BY_STOCK: f"l.stock_status, {NEWEST_FIRST}",
+    OrderBy.ON_SALE_FIRST: f"l.on_sale DESC, {NEWEST_FIRST}",
+    OrderBy.FEATURED_FIRST: f"l.featured DESC, {NEWEST_FIRST}",
 }
 
 
@@ -129,7 +131,11 @@ def _put_facts(query: ProductQuery, filters: Filters) -> None:
     if query.before is not None:
         filters.add(f"l.created_at < {filters.put(query.before, 'timestamptz')}")
     if query.ratings:
-        filters.add(f"round(l.rating) = ANY ({filters.put(list(query.ratings), 'int[]')})")
+        around = [
+            f"l.rating >= {mark} - 0.5 AND l.rating < {mark} + 0.5"
+            for mark in (filters.put(rating, "int") for rating in query.ratings)
+        ]
+        filters.add(f"({' OR '.join(around)})")
 
 
 def _put_prices(query: ProductQuery, filters: Filters) -> None:
@@ -208,18 +214,21 @@ def _matched(column: str, wanted: str, match: Match) -> str:
     return overlaps if match is Match.IN else f"NOT ({overlaps})"
 
 
-def order_of(query: ProductQuery, filters: Filters) -> str:
+def order_of(query: ProductQuery, filters: Filters) -> tuple[str, str]:
+    """What has to be joined for an order, and the order."""
     direction = "DESC" if query.descending else "ASC"
     if query.order_by is OrderBy.INCLUDE and query.include:
         place = filters.put(list(query.include), "bigint[]")
-        return f"array_position({place}, l.product_id)"
+        return "", f"array_position({place}, l.product_id)"
     if query.order_by is OrderBy.RELEVANCE and query.search:
-        words = _words(query, filters)
+        rank = f"ts_rank(searched.words, {_words(query, filters)})"
         return (
-            f"(SELECT ts_rank(w.words, {words}) FROM product_search w "
-            "WHERE w.product_id = l.product_id) DESC, l.product_id DESC"
+            "JOIN product_search searched ON searched.product_id = l.product_id",
+            f"{rank} DESC, l.product_id DESC",
         )
-    return _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
+    order = _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
+    named = "JOIN products named ON named.id = l.product_id"
+    return named if query.order_by is OrderBy.SLUG else "", order
 
 
 def counted_alike(query: ProductQuery) -> ProductQuery:

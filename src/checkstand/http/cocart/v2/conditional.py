@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 import checkstand
 from checkstand.catalog.cache import KeptAnswer
-from checkstand.http.answers import JSON, cut_down, dump
+from checkstand.http.answers import JSON, dump, selected
 from checkstand.http.cocart.v2.parameters import TRUTHS, invalid
 from checkstand.wiring import Shop
 
@@ -33,11 +34,13 @@ _NOT_IN_LINKS = ("page", "cart_key", "consumer_key", "consumer_secret", "usernam
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A body, what else its answer carries, and the stock that it shows."""
+    """A body, what else its answer carries, and the stock that it shows. `entries` is the member
+    that a list is wrapped in, when it is."""
 
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     stock: Mapping[int, int] = field(default_factory=dict)
+    entries: str = ""
 
 
 class Pages(NamedTuple):
@@ -57,14 +60,17 @@ async def respond(
     A `key` of None is an answer that is never the same twice."""
     skip = skips_cache(request)
     shelf, showcase = shop.showcase.answers, shop.showcase
-    whole_key = (request.url.path, key, request.query_params.get("_fields"))
+    wanted = _members_wanted(request)
+    whole_key = (request.url.path, key, wanted)
     kept = None if skip or key is None else shelf.get(whole_key, showcase.generation)
     state = "HIT"
     if kept is None or not await showcase.stock_is(kept.stock):
         state = "SKIP" if skip else "MISS"
         generation, since = showcase.generation, showcase.seconds()
         made = await make()
-        body = dump(cut_down(request, made.body))
+        body = dump(made.body)
+        if wanted:
+            body = dump(_cut_down(orjson.loads(body), wanted, made.entries))
         tag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         headers = {**made.headers, "ETag": f'W/"{tag}"'}
         kept = KeptAnswer(
@@ -78,6 +84,30 @@ async def respond(
     if not skip and _known(request, headers["ETag"]):
         return Response(None, 304, headers)
     return Response(kept.body, 200, headers, JSON)
+
+
+def _members_wanted(request: Request) -> str:
+    """Which members the client wants: `_fields`, or as older clients say `fields`, each also as a
+    list; "" for all (contract sdk-expectations.md 1.3)."""
+    query = request.query_params
+    for name in ("_fields", "_fields[]", "fields", "fields[]"):
+        if name in query:
+            return ",".join(query.getlist(name))
+    return ""
+
+
+def _cut_down(body: Any, wanted: str, entries: str) -> Any:
+    """Only the members that are wanted. Of a list that is wrapped, names that the wrapper does not
+    have are meant for each entry (contract products-and-store.md 1.2)."""
+    if not entries:
+        return selected(body, wanted)
+    names = [name.strip() for name in wanted.split(",")]
+    own = [name for name in names if name.partition(".")[0] in body]
+    inner = [name for name in names if name and name.partition(".")[0] not in body]
+    if not inner:
+        return selected(body, ",".join(own))
+    cut = selected(body[entries], ",".join(inner))
+    return {**(selected(body, ",".join(own)) if own else body), entries: cut}
 
 
 def skips_cache(request: Request) -> bool:

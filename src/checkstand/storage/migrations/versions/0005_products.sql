@@ -95,29 +95,42 @@ CREATE TABLE product_listing (
     review_count integer NOT NULL DEFAULT 0,
     sales bigint NOT NULL DEFAULT 0             -- units
 );
+-- One for each order that a list can have. With the visibility inside, a page far down is found in
+-- the index alone; for that, names have to be inside as themselves too.
 CREATE INDEX product_listing_newest ON product_listing (created_at, product_id)
-    WHERE published AND parent_id = 0;
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_price ON product_listing (price, product_id)
-    WHERE published AND parent_id = 0;
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_dearest ON product_listing (price DESC NULLS LAST, product_id DESC)
-    WHERE published AND parent_id = 0;
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_menu ON product_listing (position, lower(name), product_id)
-    WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_sales ON product_listing (sales, product_id)
-    WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_rating ON product_listing (rating, product_id)
-    WHERE published AND parent_id = 0;
+    INCLUDE (name, visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_name ON product_listing (lower(name), product_id)
-    WHERE published AND parent_id = 0;
+    INCLUDE (name, visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_sales ON product_listing (sales, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_rating ON product_listing (rating, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_discussed ON product_listing (review_count, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_stock ON product_listing
+    (stock_status, created_at DESC, product_id DESC)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_reduced ON product_listing (on_sale, created_at, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_featured ON product_listing (featured, created_at, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_shown ON product_listing (visibility, product_id)
     WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_with_variations ON product_listing (created_at, product_id)
+    INCLUDE (visibility, type) WHERE published;
 CREATE INDEX product_listing_parent ON product_listing (parent_id, position, product_id)
     WHERE parent_id > 0;
 CREATE INDEX product_listing_changes ON product_listing (changes_at) WHERE changes_at IS NOT NULL;
+-- One for all, so that a category with a tag reads only what has both.
+CREATE INDEX product_listing_sorted_into ON product_listing
+    USING gin (category_ids, tag_ids, brand_ids, options) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_categories ON product_listing USING gin (category_ids);
-CREATE INDEX product_listing_tags ON product_listing USING gin (tag_ids);
-CREATE INDEX product_listing_brands ON product_listing USING gin (brand_ids);
-CREATE INDEX product_listing_options ON product_listing USING gin (options);
 
 -- Apart, so that counting a listing does not read through every description.
 CREATE TABLE product_search (
@@ -335,6 +348,14 @@ BEGIN
     ) WHERE l.product_id = reviewed;
     RETURN NULL;
 END $$;
+-- What everybody may read is in answers that servers keep.
+CREATE TRIGGER product_reviews_announce_new AFTER INSERT ON product_reviews
+    FOR EACH ROW WHEN (NEW.status = 'approved') EXECUTE FUNCTION announce_change('catalog');
+CREATE TRIGGER product_reviews_announce_changed AFTER UPDATE ON product_reviews
+    FOR EACH ROW WHEN (OLD.status = 'approved' OR NEW.status = 'approved')
+    EXECUTE FUNCTION announce_change('catalog');
+CREATE TRIGGER product_reviews_announce_gone AFTER DELETE ON product_reviews
+    FOR EACH ROW WHEN (OLD.status = 'approved') EXECUTE FUNCTION announce_change('catalog');
 CREATE TRIGGER product_reviews_rate AFTER INSERT OR UPDATE OR DELETE ON product_reviews
     FOR EACH ROW EXECUTE FUNCTION refresh_rating();
 
