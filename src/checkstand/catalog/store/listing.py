@@ -7,6 +7,7 @@ Filters and orders run on `product_listing`, which the database keeps true by it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -86,16 +87,18 @@ async def found(
     `total` when that is known. One statement, or none past the end of what is known."""
     if total is not None and total <= query.skipped:
         return [], total
-    ranked = query.order_by is OrderBy.RELEVANCE
+    ranked = query.order_by is OrderBy.RELEVANCE and query.search != ""
+    if ranked and total is not None and total > _MOST_RANKED:
+        ranked, query = False, replace(query, order_by=OrderBy.DATE, descending=True)
     filters = filters_of(query, first=1)
     source, order = order_of(query, filters)
     limit, offset = filters.put(query.per_page, "int"), filters.put(query.skipped, "bigint")
-    rows = f"product_listing l WHERE {filters.where}"
-    end = f"ORDER BY {order} LIMIT {limit} OFFSET {offset}"
-    few = f"SELECT l.product_id FROM (SELECT l.* FROM {rows} OFFSET 0) l {source} {end}"
-    if ranked:
-        source, end = "", f"ORDER BY {NEWEST_FIRST} LIMIT {limit} OFFSET {offset}"
-    many = f"SELECT l.product_id FROM product_listing l {source} WHERE {filters.where} {end}"
+    rows, part = f"product_listing l WHERE {filters.where}", f"LIMIT {limit} OFFSET {offset}"
+    few = f"""SELECT l.product_id FROM (SELECT l.* FROM {rows} OFFSET 0) l {source}
+              ORDER BY {order} {part}"""
+    walked = filters_of(query, first=1, walking=True).where
+    many = f"""SELECT l.product_id FROM product_listing l WHERE {walked}
+               ORDER BY {NEWEST_FIRST if ranked else order} {part}"""
     most = _MOST_RANKED if ranked else _FEW
     if total is not None:
         known = await connection.fetch(few if total <= most else many, *filters.values)

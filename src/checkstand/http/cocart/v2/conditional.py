@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -29,7 +29,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
-_NOT_IN_LINKS = ("page", "cart_key", "consumer_key", "consumer_secret", "username", "password")
+_ABOUT_THE_CALLER = ("cart_key", "consumer_key", "consumer_secret", "username", "password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,12 @@ class Made:
 
 
 class Pages(NamedTuple):
+    """`offset` counts entries, instead of pages."""
+
     page: int
     per_page: int
     total: int
+    offset: int | None = None
 
     @property
     def pages(self) -> int:
@@ -56,12 +59,13 @@ class Pages(NamedTuple):
 async def respond(
     request: Request, shop: Shop, key: object, make: Callable[[], Awaitable[Made]]
 ) -> Response:
-    """The answer that `key` names, from the shelf or made anew; 304 when the client has it.
-    A `key` of None is an answer that is never the same twice."""
+    """The answer that `key` and the address name, from the shelf or made anew; 304 when the client
+    has it. A `key` of None is an answer that is never the same twice."""
     skip = skips_cache(request)
     shelf, showcase = shop.showcase.answers, shop.showcase
     wanted = _members_wanted(request)
-    whole_key = (request.url.path, key, wanted)
+    # Links repeat what was asked, but not who asked: SDKs send each shopper's cart key along.
+    whole_key = (request.url.path, key, wanted, tuple(_asked(request)))
     kept = None if skip or key is None else shelf.get(whole_key, showcase.generation)
     state = "HIT"
     if kept is None or not await showcase.stock_is(kept.stock):
@@ -125,13 +129,38 @@ def _known(request: Request, tag: str) -> bool:
 
 
 def page_headers(request: Request, shop: Shop, pages: Pages) -> dict[str, str]:
-    """X-WP-Total, X-WP-TotalPages, and where the pages before and after are."""
+    """X-WP-Total, X-WP-TotalPages, and where the pages before and after are; for who counts entries
+    with `offset`, the entries before and after."""
     headers = {"X-WP-Total": str(pages.total), "X-WP-TotalPages": str(pages.pages)}
-    asked = [pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_IN_LINKS]
-    links = []
-    for relation, other in (("prev", pages.page - 1), ("next", pages.page + 1)):
-        if 1 <= other <= pages.pages:
-            query = urlencode([*asked, ("page", str(other))], quote_via=quote, safe="[],")
-            target = f"{shop.profile.base_url}{request.url.path}?{query}"
-            links.append(f'<{target}>; rel="{relation}"')
+    links = [
+        f'<{_address(request, shop, name, value)}>; rel="{relation}"'
+        for relation, name, value in _neighbours(pages)
+    ]
     return {**headers, "Link": ", ".join(links)} if links else headers
+
+
+def _neighbours(pages: Pages) -> Iterator[tuple[str, str, int]]:
+    """Relation, parameter and value."""
+    if pages.offset is not None:
+        if pages.offset > 0 and pages.total:
+            before = min(pages.offset, pages.total) - pages.per_page
+            yield "prev", "offset", max(before, 0)
+        if pages.offset + pages.per_page < pages.total:
+            yield "next", "offset", pages.offset + pages.per_page
+        return
+    if pages.page > 1 and pages.pages:
+        yield "prev", "page", min(pages.page - 1, pages.pages)
+    if pages.page < pages.pages:
+        yield "next", "page", pages.page + 1
+
+
+def _address(request: Request, shop: Shop, name: str, value: int) -> str:
+    moved = [pair for pair in _asked(request) if pair[0] not in (name, "page")]
+    query = urlencode([*moved, (name, str(value))], quote_via=quote, safe="[],")
+    return f"{shop.profile.base_url}{request.url.path}?{query}"
+
+
+def _asked(request: Request) -> list[tuple[str, str]]:
+    """The query without what it says of the caller."""
+    pairs = request.query_params.multi_items()
+    return [pair for pair in pairs if pair[0] not in _ABOUT_THE_CALLER]

@@ -49,7 +49,7 @@ async def list_products(request: Request) -> Response:
 
     async def make() -> Made:
         found = await shop.showcase.page(query, anew=skips_cache(request))
-        pages = Pages(query.page, query.per_page, found.total)
+        pages = Pages(query.page, query.per_page, found.total, query.offset)
         body = {
             "products": products(shop, found.displays, whole_variations=query.with_variations),
             "page": pages.page,
@@ -58,7 +58,7 @@ async def list_products(request: Request) -> Response:
         }
         return Made(body, page_headers(request, shop, pages), found.stock, entries="products")
 
-    return await respond(request, shop, _key(query, request), make)
+    return await respond(request, shop, _key(query), make)
 
 
 @router.get(
@@ -78,11 +78,11 @@ async def list_variations(reference: Reference, request: Request) -> Response:
         parent = await shop.showcase.variable(reference)
         own = replace(query, parents=(parent.id,), types=(ProductType.VARIATION,))
         found = await shop.showcase.page(own, anew=skips_cache(request))
-        pages = Pages(query.page, query.per_page, found.total)
+        pages = Pages(query.page, query.per_page, found.total, query.offset)
         body = variations(shop, found.displays)
         return Made(body, page_headers(request, shop, pages), found.stock)
 
-    return await respond(request, shop, _key(query, request), make)
+    return await respond(request, shop, _key(query), make)
 
 
 @router.get(
@@ -134,8 +134,5 @@ def whole_id(text: str) -> int:
     return int(text)
 
 
-def _key(query: ProductQuery, request: Request) -> object:
-    """What makes two lists the same; the Link header repeats the query as it was sent."""
-    if query.order_by is OrderBy.RAND:
-        return None
-    return query, tuple(request.query_params.multi_items())
+def _key(query: ProductQuery) -> ProductQuery | None:
+    return None if query.order_by is OrderBy.RAND else query
