@@ -81,6 +81,10 @@ class Display:
         found = (self.exhibit.products.get(id) for id in ids)
         return [each for each in found if each and each.published and each.parent_published]
 
+    def promoted(self, ids: Iterable[int]) -> list[Product]:
+        """Those of them that may be shown beside another product."""
+        return [each for each in self.linked(ids) if each.promoted]
+
     def told(self, how: object, make: Callable[[], bytes]) -> bytes:
         """What `make` gives, made once for as long as the exhibit is kept and its stock is the
         same. `how` tells one way to tell it from others."""

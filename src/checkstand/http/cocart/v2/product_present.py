@@ -249,7 +249,7 @@ class Presenter:
     def _connected(self, ids: Iterable[int]) -> list[dict[str, Any]]:
         """4.5."""
         shown = []
-        for product in self.display.linked(ids):
+        for product in self.display.promoted(ids):
             text, description = button(
                 product, buyable=product.type in (*_SOLD, ProductType.VARIABLE)
             )

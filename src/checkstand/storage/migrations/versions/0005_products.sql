@@ -12,8 +12,8 @@ $$;
 -- .filters takes a search apart in the same way.
 CREATE FUNCTION words_of(given text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     -- `simple` knows no language: a shop's may be any.
-    SELECT to_tsvector('simple', regexp_replace(plain(given),
-        '<[^>]*>|[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u206f\u3000-\u303f]+',
+    SELECT to_tsvector('simple', regexp_replace(regexp_replace(plain(given), '<[^>]*>', ' ', 'g'),
+        '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u206f\u3000-\u303f]+',
         ' ', 'g'))
 $$;
 
