@@ -228,19 +228,18 @@ def _matched(column: str, wanted: str, match: Match) -> str:
     return overlaps if match is Match.IN else f"NOT ({overlaps})"
 
 
-def order_of(query: ProductQuery, filters: Filters) -> tuple[str, str]:
-    """What has to be joined for an order, and the order."""
+def order_of(query: ProductQuery, filters: Filters) -> str:
     direction = "DESC" if query.descending else "ASC"
     if query.order_by is OrderBy.INCLUDE and query.include:
         place = filters.put(list(query.include), "bigint[]")
-        return "", f"array_position({place}, l.product_id)"
+        return f"array_position({place}, l.product_id)"
     if query.order_by is OrderBy.RELEVANCE and query.search:
-        rank = f"ts_rank(searched.words, {_words(query, filters)})"
+        words = _words(query, filters)
         return (
-            "JOIN product_search searched ON searched.product_id = l.product_id",
-            f"{rank} DESC, l.product_id DESC",
+            f"(SELECT ts_rank(w.words, {words}) FROM product_search w "
+            "WHERE w.product_id = l.product_id) DESC, l.product_id DESC"
         )
-    return "", _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
+    return _ORDERS.get(query.order_by, _ORDERS[OrderBy.DATE]).format(direction)
 
 
 def counted_alike(query: ProductQuery) -> ProductQuery:

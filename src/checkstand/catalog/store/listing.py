@@ -91,10 +91,10 @@ async def found(
     if ranked and total is not None and total > _MOST_RANKED:
         ranked, query = False, replace(query, order_by=OrderBy.DATE, descending=True)
     filters = filters_of(query, first=1)
-    source, order = order_of(query, filters)
+    order = order_of(query, filters)
     limit, offset = filters.put(query.per_page, "int"), filters.put(query.skipped, "bigint")
     rows, part = f"product_listing l WHERE {filters.where}", f"LIMIT {limit} OFFSET {offset}"
-    few = f"""SELECT l.product_id FROM (SELECT l.* FROM {rows} OFFSET 0) l {source}
+    few = f"""SELECT l.product_id FROM (SELECT l.* FROM {rows} OFFSET 0) l
               ORDER BY {order} {part}"""
     walked = filters_of(query, first=1, walking=True).where
     many = f"""SELECT l.product_id FROM product_listing l WHERE {walked}

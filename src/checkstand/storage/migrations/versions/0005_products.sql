@@ -139,6 +139,10 @@ CREATE INDEX product_listing_reduced ON product_listing (on_sale, created_at, pr
     INCLUDE (visibility) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_featured ON product_listing (featured, created_at, product_id)
     INCLUDE (visibility) WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_type ON product_listing (type, created_at, product_id)
+    INCLUDE (visibility) WHERE published;
+CREATE INDEX product_listing_virtual ON product_listing (created_at, product_id)
+    INCLUDE (visibility) WHERE published AND parent_id = 0 AND virtual;
 CREATE INDEX product_listing_shown ON product_listing (visibility, product_id)
     WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_with_variations ON product_listing (created_at, product_id)
