@@ -36,8 +36,8 @@ ATTACKERS = (
     "read-only key",
     "customer as admin",
 )
-_NOBODYS = ("attribute", "brand_id", "category_id", "code", "key_id", "reference", "review_id",
-            "tag_id", "term", "variation_id")  # fmt: skip
+_NOBODYS = ("attribute", "code", "key_id", "reference", "review_id",
+            "term", "term_id", "variation_id")  # fmt: skip
 JWT = "/wp-json/cocart/jwt"
 ADMIN = "/wp-json/checkstand/v1/admin"
 BILLING = {

@@ -188,7 +188,8 @@ def suggestions(
 def suggestable(product: Product, now: datetime) -> bool:
     """Whether a product can be shown beside a cart: also one that has to be chosen from first."""
     sold = product.type is ProductType.VARIABLE or product.price(now) is not None
-    return product.published and product.parent_published and not product.sold_out and sold
+    seen = product.published and product.parent_published and product.promoted
+    return seen and not product.sold_out and sold
 
 
 def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
