@@ -105,6 +105,9 @@ EXPECTED: dict[tuple[str, str], _Row] = {
     ("POST", f"{V2}/cart/remove-fees"): everybody("403"),
     ("POST", f"{V2}/cart/set-shipping-method"): everybody("404"),
     ("POST", f"{V2}/cart/calculate/shipping"): everybody("403/own"),
+    # A link of an own cart; a stranger's is not made, and without its token not opened.
+    ("POST", f"{V2}/cart/link"): EMPTY_FOR_NOBODY,
+    ("POST", f"{V2}/cart/load"): everybody("404"),
     ("GET", f"{V2}/checkout"): ("401", "403/own", "403/own", "403/own", "403/own", "403/own"),
     ("PUT", f"{V2}/checkout"): ("401", "403/own", "403/own", "403/own", "403", "403/own"),
     ("POST", f"{V2}/checkout"): ("401", "403/400", "403/own", "403/400", "403", "403/own"),
