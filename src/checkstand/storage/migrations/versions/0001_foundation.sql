@@ -123,18 +123,14 @@ CREATE TABLE stock_holds (
 CREATE INDEX stock_holds_product ON stock_holds (product_id) INCLUDE (quantity, expires_at, order_id);
 
 -- What `holder` (an order, or null) can still have of each product at a moment: {product_id: units}.
--- (In this language it keeps its plan; in SQL it would be planned anew for every cart that is read.)
 CREATE FUNCTION stock_available(ids bigint[], holder bigint, at timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
-BEGIN
-    RETURN (
-        SELECT coalesce(jsonb_object_agg(s.product_id, s.quantity - (
-            SELECT coalesce(sum(h.quantity), 0) FROM stock_holds h
-            WHERE h.product_id = s.product_id AND h.expires_at > at
-                AND h.order_id IS DISTINCT FROM holder
-        )), '{}')
-        FROM stock s WHERE s.product_id = ANY (ids));
-END $$;
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(jsonb_object_agg(s.product_id, s.quantity - (
+        SELECT coalesce(sum(h.quantity), 0) FROM stock_holds h
+        WHERE h.product_id = s.product_id AND h.expires_at > at AND h.order_id IS DISTINCT FROM holder
+    )), '{}')
+    FROM stock s WHERE s.product_id = ANY (ids)
+$$;
 
 -- tax ---------------------------------------------------------------------------------------
 
