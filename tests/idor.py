@@ -95,8 +95,9 @@ class Attack:
     more: dict[str, Any]
 
 
-def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
-    """A body that each writing route accepts, aimed at the victim where it can be."""
+def bodies(victim: Victim, *, with_key: bool) -> dict[tuple[str, str], Any]:
+    """A body that each writing route accepts, aimed at the victim where it can be. `with_key`: the
+    attacker has a consumer key, to which carts are open (contract README 7.6)."""
     login = {"username": victim.email, "password": "not it"}
     update = {"billing_address": THEIRS, "payment_method": "bacs"}
     passwords = {"password_current": "not it", "password_1": PASSWORD, "password_2": PASSWORD}
@@ -117,10 +118,27 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
         ("PUT", f"{PREVIEW}/checkout"): update,
         ("PATCH", f"{PREVIEW}/checkout"): update,
         ("POST", f"{PREVIEW}/checkout/payment-context"): {"payment_method": "bacs"},
-        ("POST", f"{PREVIEW}/order-received/{{order_id}}/pay"): {
-            "order_key": "wc_order_of_another",
-            "payment_method": "bacs",
+        **{(verb, f"{V2}/checkout"): update for verb in ("POST", "PUT", "PATCH")},
+        **{
+            ("POST", f"{namespace}/order-received/{{order_id}}/pay"): {
+                "order_key": "wc_order_of_another",
+                "payment_method": "bacs",
+            }
+            for namespace in (V2, PREVIEW)
         },
+        ("POST", f"{V2}/cart/apply-coupon"): {"coupon": "WELCOME"},
+        ("POST", f"{V2}/cart/set-shipping-method"): {"rate_id": "flat_rate:1"},
+        ("POST", f"{V2}/cart/add-fee"): {"name": "Haste", "amount": "1.00"},
+        ("POST", f"{V2}/products/reviews"): {
+            "product_id": 1,
+            "reviewer": "Tom",
+            "reviewer_email": "tom@example.com",
+            "review": "Hm.",
+            "rating": 3,
+        },
+        ("POST", f"{ADMIN}/keys"): {"name": "mine", "permission": "read_write"},
+        ("POST", "/wp-json/cocart/batch"): batch(victim, ("GET", "POST"), sessions=not with_key),
+        ("POST", "/wp-json/batch/v1"): batch(victim, ("POST",), sessions=False),
         ("POST", f"{ADMIN}/orders/{{order_id}}/refunds"): {"amount": "1.00"},
         ("POST", f"{ADMIN}/orders/{{order_id}}/capture"): {"amount": "1.00"},
         ("POST", f"{V2}/login"): login,
@@ -139,6 +157,32 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
             ("PATCH", f"{namespace}/my-account/address"): {"billing_address": {"city": "Oslo"}},
         }
     return found
+
+
+def batch(victim: Victim, methods: tuple[str, ...], *, sessions: bool) -> dict[str, Any]:
+    """Everything that is another's, asked for in one request."""
+    order = f"/cocart/v2/my-account/orders/{victim.order_id}"
+    key = {"order_key": "wc_order_of_another", "payment_method": "bacs"}
+    account = {"billing_address": {"city": "Oslo"}}
+    parts = [
+        ("GET", "/cocart/v2/cart", {}),
+        ("GET", order, {"email": "tom@example.com"}),
+        ("GET", f"/cocart/v2/order-received/{victim.order_id}", {"key": "wc_order_of_another"}),
+        ("GET", f"/cocart/v2/session/{victim.cart_key}", {}),
+        ("GET", f"/cocart/preview/checkout/attempts/{victim.attempt_id}", {}),
+        ("POST", f"{order}/cancel", {}),
+        ("POST", f"/cocart/v2/order-received/{victim.order_id}/pay", key),
+        ("POST", f"/cocart/v2/cart/item/{victim.item_key}", {"quantity": "3"}),
+        ("POST", "/cocart/v2/cart/clear", {}),
+        ("POST", "/cocart/preview/checkout", account),
+    ]
+    return {
+        "requests": [
+            {"method": method, "path": path, "body": body}
+            for method, path, body in parts
+            if method in methods and (sessions or "/session/" not in path)
+        ]
+    }
 
 
 async def attempt_of(database: asyncpg.Connection[asyncpg.Record], order_id: int) -> str:
@@ -227,7 +271,8 @@ async def attack(
 ) -> httpx2.Response:
     """One request of the attacker, aimed at the victim by everything that the route takes."""
     with_what = await armed(stage, attacker, victim, path)
-    body = bodies(victim).get((method, path))
+    with_key = attacker in ("other guest", "wrong order key", "read-only key")
+    body = bodies(victim, with_key=with_key).get((method, path))
     if body is not None and with_what.more:
         body = {**body, **with_what.more}
     query: Mapping[str, str] = with_what.query
