@@ -381,3 +381,11 @@ def test_lock_files_have_names_versions_and_hashes_only(lock: str) -> None:
     for line in (ROOT / lock).read_text().splitlines():
         if not line.lstrip().startswith("#"):
             assert re.fullmatch(rf"(?:(?:{A_PACKAGE}|{A_HASH})(?: \\)?)?", line), line
+
+
+def test_generated_clients_get_names_that_can_be_read() -> None:
+    described = create_app(Settings()).openapi()
+    operations = [each for path in described["paths"].values() for each in path.values()]
+    names = [*described["components"]["schemas"], *(each["operationId"] for each in operations)]
+    assert [name for name in names if "__" in name or not name.isidentifier()] == []
+    assert len({each["operationId"] for each in operations}) == len(operations)

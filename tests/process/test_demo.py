@@ -214,6 +214,16 @@ def test_the_administrator_signs_in(shop: Demo) -> None:
     assert call("GET", f"{shop.v2}/cart", basic=("admin", "wrong")).status in (401, 403)
 
 
+def test_a_reload_signs_nobody_out(shop: Demo) -> None:
+    admin = (shop.ready["admin_username"], shop.ready["admin_password"])
+    token = call("POST", f"{shop.v2}/login", {}, basic=admin).body["extras"]["jwt_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    here = {"CHECKSTAND_DATABASE__URL": shop.ready["database_url"]}
+    subprocess.run([*COMMAND, "reload"], check=True, env=environment(**here), capture_output=True)
+    until(lambda: "the settings were read again" in shop.errors, "the reload is done")
+    assert call("GET", f"{shop.v2}/my-account", headers=bearer).status == 200
+
+
 # --- starts that fail ---------------------------------------------------------------------------
 
 

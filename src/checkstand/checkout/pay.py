@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,25 +11,21 @@ from checkstand.access.principal import Caller
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart
 from checkstand.cart.queue import CartQueue
-from checkstand.checkout import paying
+from checkstand.checkout import paying, shortages
 from checkstand.checkout.charging import Charging
-from checkstand.checkout.model import PaymentStatus, Placement, placed
-from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
+from checkstand.checkout.model import Placement, placed
+from checkstand.checkout.paying import Opened, ReturnUrl
 from checkstand.errors import (
-    CheckoutInProgress,
     CouponUsageLimit,
-    InsufficientStock,
     NothingToPay,
     OrderNotFound,
     OrderNotPayable,
     PaymentMethodNotOffered,
-    PaymentPending,
 )
 from checkstand.orders import store as orders
 from checkstand.orders.model import Order, OrderStatus
 from checkstand.orders.service import must_see
 from checkstand.payments import card_data
-from checkstand.payments.model import Attempt
 from checkstand.payments.service import Payments
 from checkstand.payments.store import attempts
 from checkstand.promotions import store as promotions
@@ -41,7 +35,6 @@ from checkstand.storage import idempotency
 from checkstand.storage.database import Connection
 from checkstand.storage.idempotency import Ticket
 
-_POLL = 0.05
 _LARGEST_ID = 2**63 - 1
 
 
@@ -51,9 +44,6 @@ class PayCommand:
     order_key: str = field(repr=False)
     method: str
     payment: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-_Opened = Placement | Attempt | Busy | Superseded
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +63,12 @@ class PayForOrder:
         ticket = ticket and ticket.within(f"order {command.order_id}")
         payment = await paying.with_saved(database, caller, command.payment)
         command = replace(command, payment=payment)
-        give_up = time.monotonic() + self.wait_seconds
+
+        async def open_() -> Opened:
+            return await self._open(caller, cart_key, command, ticket)
+
         async with self.queue.turn(cart_key, self.wait_seconds):
-            while True:
-                match await self._open(caller, cart_key, command, ticket):
-                    case Busy():
-                        if time.monotonic() > give_up:
-                            raise CheckoutInProgress
-                        await asyncio.sleep(_POLL)
-                    case Superseded(attempt=attempt):
-                        called_off = await self.charging.call_off(attempt)
-                        if not called_off.done and called_off.status is not PaymentStatus.FAILED:
-                            raise PaymentPending
-                    case Attempt() as attempt:
-                        return await self.charging.charge(attempt, payment, ticket)
-                    case Placement() as placement:
-                        return placement
+            return await paying.carry_out(self.charging, open_, payment, ticket, self.wait_seconds)
 
     async def _cart_key(self, caller: Caller, command: PayCommand) -> str:
         """Of the cart that the order came from: it is locked first, as everywhere."""
@@ -103,7 +83,7 @@ class PayForOrder:
 
     async def _open(
         self, caller: Caller, cart_key: str, command: PayCommand, ticket: Ticket | None
-    ) -> _Opened:
+    ) -> Opened:
         """Transaction A."""
         async with self.charging.database.transaction() as connection:
             now = self.charging.clock.now()
@@ -171,14 +151,14 @@ class PayForOrder:
         """The order with the method that was chosen, its stock and coupon uses held
         again. `full` has the lines."""
         if gone := await stock.sold_out(connection, list(full.sold)):
-            raise _short(full, [Shortage(each, full.sold[each], 0) for each in gone])
+            raise shortages.of_order(full, [Shortage(each, full.sold[each], 0) for each in gone])
         title = self._title(full, command.method)
         wants = await stock.wants(connection, full.sold)
         until = now + self.charging.hold_for
         if wants:
-            shortages = await stock.hold(connection, order.id, wants, now, until)
-            if shortages:
-                raise _short(full, shortages)
+            short = await stock.hold(connection, order.id, wants, now, until)
+            if short:
+                raise shortages.of_order(full, short)
         if order.coupon_ids and await promotions.hold(
             connection,
             order.id,
@@ -213,23 +193,3 @@ def _same_contents(cart: Cart, order: Order) -> bool:
     """Whether the cart is still what the order was made of."""
     ordered = {line.item_key: line.quantity for line in order.lines}
     return {line.key: line.quantity for line in cart.lines} == ordered
-
-
-def _short(order: Order, shortages: list[Shortage]) -> InsufficientStock:
-    by_stock = {short.stock_id: short for short in shortages}
-    rows = []
-    for line in order.lines:
-        short = by_stock.get(line.variation_id) or by_stock.get(line.product_id)
-        if short is not None:
-            rows.append(
-                {
-                    "item_key": line.item_key,
-                    "product_id": line.sold_id,
-                    "requested": line.quantity,
-                    "available": short.available,
-                }
-            )
-    return InsufficientStock(
-        "Not everything in this order is in stock any more.",
-        data={"error_type": "validation_error", "stock_data": rows},
-    )

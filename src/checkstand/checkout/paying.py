@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,10 +13,11 @@ from typing import Any
 import orjson
 
 from checkstand.access.principal import Caller
-from checkstand.checkout.charging import LEASE
-from checkstand.checkout.model import Placement
+from checkstand.checkout.charging import LEASE, Charging
+from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.checkout.settle import pending
 from checkstand.errors import (
+    CheckoutInProgress,
     PaymentAlreadyUsed,
     PaymentContextStale,
     PaymentPending,
@@ -27,11 +30,14 @@ from checkstand.payments.model import Attempt, AttemptState
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.payments.store import attempts, contexts, tokens
 from checkstand.storage.database import Connection, Database
+from checkstand.storage.idempotency import Ticket
 
 ReturnUrl = Callable[[int, str], str]
 """Where a shopper comes back to from the provider, by order id and order key."""
 _OURS = frozenset({"saved_token", "saved_customer", "saved_gateway"})
 _LARGEST_ID = 2**63 - 1
+_POLL = 0.05
+"""Seconds between two looks at an attempt that another server process is charging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,41 @@ class Superseded:
     has to be called off first. Its lease is ours."""
 
     attempt: Attempt
+
+
+Opened = Placement | Attempt | Busy | Superseded
+"""What transaction A can come to."""
+
+
+async def carry_out(
+    charging: Charging,
+    open_: Callable[[], Awaitable[Opened]],
+    payment: Mapping[str, Any],
+    ticket: Ticket | None,
+    patience: float,
+) -> Placement:
+    """From transaction A, which `open_` runs, to a placement: waits for who else is at the attempt,
+    at most `patience` seconds and without a connection; calls off what is superseded; charges."""
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            opened = await open_()
+        except PaymentContextStale as stale:
+            await _end_soon(charging.database, stale, charging.clock.now())
+            raise
+        match opened:
+            case Busy():
+                if time.monotonic() > give_up:
+                    raise CheckoutInProgress
+                await asyncio.sleep(_POLL)
+            case Superseded(attempt=attempt):
+                called_off = await charging.call_off(attempt)
+                if not called_off.done and called_off.status is not PaymentStatus.FAILED:
+                    raise PaymentPending
+            case Attempt() as attempt:
+                return await charging.charge(attempt, payment, ticket)
+            case Placement() as placement:
+                return placement
 
 
 def binding(cart_key: str) -> str:
@@ -131,7 +172,7 @@ async def _check_context(
             raise refusal
 
 
-async def end_soon(database: Database, refusal: PaymentContextStale, now: datetime) -> None:
+async def _end_soon(database: Database, refusal: PaymentContextStale, now: datetime) -> None:
     """What was prepared for the caller's cart, and does not fit it any more, is over now: the
     worker calls it off, or gives back what was paid."""
     if refusal.own is not None:
@@ -148,7 +189,7 @@ async def resume(
     now: datetime,
     *,
     same_cart: bool,
-) -> Placement | Attempt | Busy | Superseded:
+) -> Opened:
     """What a further request does about a live attempt of a locked order: waits, gets the standing
     answer, takes it over, or has it called off (DECISIONS 13 to 15). PaymentPending for other
     content while nobody knows what became of the first."""

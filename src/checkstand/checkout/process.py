@@ -8,11 +8,8 @@ gateway about the same attempt and settles it. (DESIGN, "One purchase, one way d
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from checkstand.access.principal import Caller
 from checkstand.accounts import enrolling
@@ -21,27 +18,19 @@ from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, cart_hash, settled, shown
-from checkstand.checkout import drafting, paying
+from checkstand.checkout import drafting, moved, paying, shortages
 from checkstand.checkout.charging import Charging
-from checkstand.checkout.model import PaymentStatus, Placement, ProcessCommand, placed
-from checkstand.checkout.paying import Busy, ReturnUrl, Superseded
+from checkstand.checkout.model import Placement, ProcessCommand, placed
+from checkstand.checkout.paying import Opened, ReturnUrl
 from checkstand.checkout.settle import REPLAYED_FOR
 from checkstand.checkout.update import apply, for_process, required, updated
 from checkstand.errors import (
     CartNotFound,
-    CheckoutInProgress,
     CheckoutInvalid,
     CheckstandError,
     EmptyCart,
-    InsufficientStock,
-    LinesGone,
-    LinesNotForSale,
     NothingLeft,
-    ParameterInvalid,
-    PaymentContextStale,
-    PaymentPending,
     Refusal,
-    SoldOut,
     TotalsChanged,
 )
 from checkstand.kit.money import Money
@@ -55,13 +44,9 @@ from checkstand.pricing.quote import AppliedDiscount
 from checkstand.promotions import store as promotions
 from checkstand.promotions.rules import TEXTS, Reason, Rejected
 from checkstand.stock import store as stock
-from checkstand.stock.model import Shortage
 from checkstand.storage import idempotency
 from checkstand.storage.database import Connection
 from checkstand.storage.idempotency import Ticket
-
-_POLL = 0.05
-"""Seconds between two looks at a cart that another server process is charging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +62,6 @@ class _CouponsSpent(Exception):
     def __init__(self, spent: list[AppliedDiscount]) -> None:
         super().__init__()
         self.spent = spent
-
-
-_Opened = Placement | Attempt | Busy | Superseded | _Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,34 +84,22 @@ class Process:
         ticket = ticket and ticket.within(caller.scope(has_cart=True))
         payment = await paying.with_saved(self.carts.database, caller, command.payment)
         command = replace(command, payment=payment)
-        give_up = time.monotonic() + self.wait_seconds
-        async with self.carts.queue.turn(key, self.wait_seconds):
-            while True:
-                try:
-                    opened = await self._open(key, command, ticket)
-                except _CouponsSpent as spent:
-                    raise await self._without(key, spent.spent) from None
-                except PaymentContextStale as stale:
-                    now = self.carts.clock.now()
-                    await paying.end_soon(self.carts.database, stale, now)
-                    raise
-                match opened:
-                    case Busy():
-                        if time.monotonic() > give_up:
-                            raise CheckoutInProgress
-                        await asyncio.sleep(_POLL)
-                    case Superseded(attempt=attempt):
-                        called_off = await self.charging.call_off(attempt)
-                        if not called_off.done and called_off.status is not PaymentStatus.FAILED:
-                            raise PaymentPending
-                    case Attempt() as attempt:
-                        return await self.charging.charge(attempt, payment, ticket)
-                    case _Moved(refusal=refusal):
-                        raise refusal
-                    case Placement() as placement:
-                        return placement
 
-    async def _open(self, key: str, command: ProcessCommand, ticket: Ticket | None) -> _Opened:
+        async def open_() -> Opened:
+            try:
+                opened = await self._open(key, command, ticket)
+            except _CouponsSpent as spent:
+                raise await self._without(key, spent.spent) from None
+            if isinstance(opened, _Moved):
+                raise opened.refusal
+            return opened
+
+        async with self.carts.queue.turn(key, self.wait_seconds):
+            return await paying.carry_out(self.charging, open_, payment, ticket, self.wait_seconds)
+
+    async def _open(
+        self, key: str, command: ProcessCommand, ticket: Ticket | None
+    ) -> Opened | _Moved:
         """Transaction A."""
         async with self.carts.database.transaction() as connection:
             now = self.carts.clock.now()
@@ -151,10 +121,10 @@ class Process:
             found = await carts.afresh(connection, found, cart, now)
             scene = await self.carts.scene(connection, found, cart, now, fresh=True)
             now_seen = settled(cart, scene, self.carts.shop)
-            moved = await self._lost_coupon(connection, now_seen)
-            moved = moved or await self._moved(connection, cart, now_seen)
-            if moved is not None:
-                return moved
+            other = await self._lost_coupon(connection, now_seen)
+            other = other or await self._moved(connection, cart, now_seen)
+            if other is not None:
+                return other
             cart, seen = updated(
                 now_seen.cart,
                 for_process(command),
@@ -163,16 +133,16 @@ class Process:
                 self.payments,
                 strict_phone=self.strict_phone,
             )
-            moved = await self._lost_coupon(connection, seen)
-            if moved is not None:
-                return moved
-            _check_expected(command, seen)
+            other = await self._lost_coupon(connection, seen)
+            if other is not None:
+                return other
+            moved.check_expected(command, seen)
             problems = required(seen, self.payments)
             if problems:
                 raise CheckoutInvalid(problems)
-            moved = await self._moved_by_address(connection, command, now_seen, seen)
-            if moved is not None:
-                return moved
+            other = await self._moved_by_address(connection, command, now_seen, seen)
+            if other is not None:
+                return other
             return await self._begin(connection, cart, seen, command, now)
 
     async def _replayed(self, connection: Connection, cart: Cart, now: datetime) -> Placement:
@@ -185,7 +155,7 @@ class Process:
 
     async def _under_way(
         self, connection: Connection, cart: Cart, command: ProcessCommand, now: datetime
-    ) -> Placement | Attempt | Busy | Superseded | None:
+    ) -> Opened | None:
         """What to do about the payment that is under way for this cart; None when there is none
         after all."""
         order = await orders.head(connection, cart.order_id or 0, lock=True)
@@ -217,7 +187,7 @@ class Process:
             raise NothingLeft
         if cart.shown is None or cart.shown == shown(seen):
             return None
-        return await self._show(connection, cart.shown, seen, _cause(cart, seen))
+        return await self._show(connection, cart.shown, seen, moved.cause_of(cart, seen))
 
     async def _lost_coupon(self, connection: Connection, seen: CartView) -> _Moved | None:
         """Whether a coupon does not hold any more, or not for this e-mail: it is off the cart now,
@@ -266,7 +236,7 @@ class Process:
         """Stores what is now to be seen, so that the next process passes."""
         await self.carts.store_shown(connection, seen)
         before = Money(old.minor, self.carts.shop.known_currency(old.currency))
-        return _Moved(totals_changed(seen, before, cause))
+        return _Moved(moved.totals_changed(seen, before, cause))
 
     async def _begin(
         self,
@@ -288,13 +258,11 @@ class Process:
         order = await enrolling.owned(connection, order, cart.order_id, command.enrolment)
         order = await self._stored(connection, cart, order)
         wants = drafting.wants(seen)
-        shortages = _unmanaged_shortages(seen)
-        uncounted = len(shortages)
-        if wants:
-            until = now + self.charging.hold_for
-            shortages += await stock.hold(connection, order.id, wants, now, until)
-        if shortages:
-            raise _insufficient(seen, shortages, counted=len(shortages) > uncounted)
+        until = now + self.charging.hold_for
+        uncounted = shortages.uncounted(seen)
+        counted = await stock.hold(connection, order.id, wants, now, until) if wants else []
+        if uncounted or counted:
+            raise shortages.of_cart(seen, uncounted, counted)
         if order.coupon_ids:
             await self._hold_coupons(connection, order, seen, now)
         attempt = await paying.begin(
@@ -337,83 +305,3 @@ class Process:
             await promotions.release(connection, before.id)
         again = replace(order, id=before.id, number=before.number, order_key=before.order_key)
         return await orders.rewrite(connection, again)
-
-
-def _cause(cart: Cart, seen: CartView) -> type[TotalsChanged]:
-    """Why the cart comes to something else than was shown, as far as lines are gone from it."""
-    gone = [line for line in cart.lines if seen.cart.line(line.key) is None]
-    if not gone:
-        return TotalsChanged
-    deleted = any(line.sold_id not in seen.scene.products for line in gone)
-    return LinesGone if deleted else LinesNotForSale
-
-
-def totals_changed(
-    seen: CartView, previous: Money, cause: type[TotalsChanged] = TotalsChanged
-) -> TotalsChanged:
-    """The refusal with what the total was and is, as decimal strings, and what there is to say."""
-    quote = seen.quote
-    flat = drafting.flat_totals(quote)
-    return cause(
-        data={
-            "currency": quote.currency.code,
-            "previous_total": previous.decimal(),
-            "previous_currency": previous.currency.code,
-            "total": quote.total.decimal(),
-            "cart_totals": {k: Money(v, quote.currency).decimal() for k, v in flat.items()},
-            "notices": [text for texts in seen.notices.values() for text in texts],
-        }
-    )
-
-
-def _check_expected(command: ProcessCommand, seen: CartView) -> None:
-    total = seen.quote.total
-    if command.expected_minor is not None and command.expected_minor != total.minor:
-        raise totals_changed(seen, Money(command.expected_minor, total.currency))
-    if command.expected_total is None:
-        return
-    try:
-        expected = Money.of(command.expected_total, total.currency)
-    except ValueError:
-        raise ParameterInvalid(
-            "expected_total must be an amount such as 44.98.",
-            data={"params": {"expected_total": "must be an amount such as 44.98"}},
-        ) from None
-    if expected != total:
-        raise totals_changed(seen, expected)
-
-
-def _unmanaged_shortages(seen: CartView) -> list[Shortage]:
-    """Products that keep no count and are marked as sold out."""
-    short = []
-    for line in seen.cart.lines:
-        product = seen.product(line)
-        if not product.manages_stock and product.sold_out:
-            short.append(Shortage(product.id, line.quantity, 0))
-    return short
-
-
-def _insufficient(seen: CartView, shortages: list[Shortage], *, counted: bool) -> InsufficientStock:
-    """The refusal with one row for each line that is short (DECISIONS 18)."""
-    by_stock = {short.stock_id: short for short in shortages}
-    rows: list[dict[str, Any]] = []
-    names = []
-    for line in seen.cart.lines:
-        product = seen.product(line)
-        short = by_stock.get(product.stock_id if product.manages_stock else product.id)
-        if short is None:
-            continue
-        names.append(f"“{product.name}” ({short.available} left)")
-        rows.append(
-            {
-                "item_key": line.key,
-                "product_id": line.sold_id,
-                "requested": line.quantity,
-                "available": short.available,
-            }
-        )
-    refusal = InsufficientStock if counted else SoldOut
-    return refusal(
-        f"Not enough in stock: {', '.join(names)}.",
-        data={"error_type": "validation_error", "stock_data": rows},
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 import checkstand
@@ -50,6 +52,15 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"model": ErrorEnvelope, "description": _MEANING[status]}
         for status in sorted(set(statuses))
     }
+
+
+def operation_id(route: APIRoute) -> str:
+    """What generated clients call a route: `get_v2_products_by_reference`."""
+    words = [method.lower() for method in sorted(route.methods or ())]
+    for part in route.path.removeprefix("/wp-json").removeprefix("/cocart").strip("/").split("/"):
+        named = re.fullmatch(r"\{(\w+)(:\w+)?\}", part)
+        words += ["by", named[1]] if named else re.findall(r"\w+", part)
+    return "_".join(words)
 
 
 def install(app: FastAPI) -> None:

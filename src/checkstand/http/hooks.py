@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.http.answers import answer
-from checkstand.http.describe import errors
+from checkstand.http.describe import errors, operation_id
 from checkstand.http.requests import shop_of
 from checkstand.payments.gateway import WEBHOOK_PATH
 
-router = APIRouter(prefix=WEBHOOK_PATH, tags=["webhooks"])
+router = APIRouter(prefix=WEBHOOK_PATH, tags=["webhooks"], generate_unique_id_function=operation_id)
 
 
 @router.post(

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkstand.errors import NoSuchRoute
+from checkstand.http.describe import operation_id
 from checkstand.http.requests import shop_of
 from checkstand.meters import CONTENT_TYPE
 
@@ -54,7 +55,7 @@ class Measured:
 
 def router(allowed: str) -> APIRouter:
     """The route of `/metrics`; `allowed` is `off`, `local` or `on`."""
-    made = APIRouter()
+    made = APIRouter(generate_unique_id_function=operation_id)
     if allowed != "off":
         may: Callable[[Request], bool] = _is_local if allowed == "local" else lambda _: True
 

@@ -30,6 +30,7 @@ from checkstand.errors import (
 from checkstand.http import forms
 from checkstand.http.admission import address_of, admit, known_key, sign_in, welcome
 from checkstand.http.answers import cut_down, dump
+from checkstand.http.describe import operation_id
 from checkstand.http.inside import REHEARSAL
 from checkstand.shield.limits import Operation
 from checkstand.storage.idempotency import Ticket
@@ -117,7 +118,11 @@ async def _from_form(request: _JsonRequest, content_type: str) -> _JsonRequest:
     return _JsonRequest.made({**request.scope, "headers": headers}, request.receive, parsed, body)
 
 
-JSON_ROUTES: dict[str, Any] = {"route_class": JsonRoute, "strict_content_type": False}
+JSON_ROUTES: dict[str, Any] = {
+    "route_class": JsonRoute,
+    "strict_content_type": False,
+    "generate_unique_id_function": operation_id,
+}
 """What every router of JSON routes is made with. A body without a content type is JSON."""
 
 

@@ -60,7 +60,7 @@ class RefundOut(_Out):
     created_at: str
 
 
-class AttemptOut(_Out):
+class AttemptOnFile(_Out):
     id: str
     gateway: str
     state: str
@@ -77,7 +77,7 @@ class AttemptOut(_Out):
 class OrderPaymentsOut(_Out):
     order_id: int
     order_status: str
-    attempts: list[AttemptOut]
+    attempts: list[AttemptOnFile]
     refunds: list[RefundOut]
 
 

@@ -92,7 +92,7 @@ class Till:
     async def prepare(self, wish: Wish, *, keyed: bool = False) -> Purchase:
         """A cart with one of a new product of which there are five, ready to be ordered."""
         product_id = await self._product()
-        seen = await self.shop.carts.add_items(Caller(), [AddItem(str(product_id), 1)], {})
+        seen = await self.shop.items.add(Caller(), [AddItem(str(product_id), 1)], {})
         chosen = UpdateCommand(
             billing=BILLING.as_billing(), payment_method=self.peer.gateway.description.id
         )
@@ -131,7 +131,7 @@ class Till:
     async def edit(self, purchase: Purchase) -> None:
         """One more of the same into the cart."""
         shopper = Caller(cart_key=purchase.cart_key)
-        await self.shop.carts.add_items(shopper, [AddItem(str(purchase.product_id), 1)], {})
+        await self.shop.items.add(shopper, [AddItem(str(purchase.product_id), 1)], {})
 
     async def agree(self, purchase: Purchase) -> None:
         """The shopper does what the provider asks for, if it does."""

@@ -207,7 +207,7 @@ class OrdersOut(_Out):
     pagination: PaginationOut | list[Any]
 
 
-class OrderItemOut(_Out):
+class MyOrderItemOut(_Out):
     item_id: int
     product_id: int
     variation_id: int
@@ -247,7 +247,7 @@ class OrderOut(_Out):
     phone: str
     email: str
     ship_to_billing: bool
-    items: list[OrderItemOut]
+    items: list[MyOrderItemOut]
     totals: dict[str, TotalRowOut]
     order_note: str
     order_notes: list[OrderNoteOut]

@@ -16,16 +16,15 @@ from checkstand.errors import ParameterMissing, PaymentFailed
 from checkstand.http.admission import admit
 from checkstand.http.answers import answer
 from checkstand.http.cocart.preview import present
-from checkstand.http.cocart.preview.schemas import (
+from checkstand.http.cocart.preview.payment_schemas import (
     AttemptOut,
     ContextIn,
     ContextOut,
     PaidOut,
     PayIn,
-    PaymentMethodOut,
-    PaymentMethodsWithDebug,
     ReceivedOut,
 )
+from checkstand.http.cocart.preview.schemas import PaymentMethodOut, PaymentMethodsWithDebug
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.payments import card_data

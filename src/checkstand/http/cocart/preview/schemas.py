@@ -10,18 +10,22 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 
 
-class _In(BaseModel):
+class In(BaseModel):
+    """A body: what it does not know is ignored, as CoCart does."""
+
     model_config = ConfigDict(extra="ignore")
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
+    """An answer: every field is said here."""
+
     model_config = ConfigDict(extra="forbid")
 
 
 Part = Annotated[str | None, Field(max_length=500)]
 
 
-class AddressIn(_In):
+class AddressIn(In):
     """Any subset; null or "" takes a part back."""
 
     first_name: Part = None
@@ -60,7 +64,7 @@ def _amount(value: Any) -> Any:
     return text
 
 
-class KeyValue(_In):
+class KeyValue(In):
     key: Annotated[str, Field(max_length=200)]
     value: Scalar
 
@@ -74,7 +78,7 @@ PaymentData = Annotated[
 Amount = Annotated[str, BeforeValidator(_amount, json_schema_input_type=str | int | float)]
 
 
-class UpdateIn(_In):
+class UpdateIn(In):
     """Everything is optional. Keys that only processing knows are ignored, except payment data and
     a password, which are refused: they belong to the verb that processes."""
 
@@ -103,25 +107,14 @@ class ProcessIn(UpdateIn):
     )
 
 
-class ContextIn(_In):
-    payment_method: str = Field(max_length=100)
-
-
-class PayIn(_In):
-    order_key: str = Field("", max_length=100, description="Here or in the query.")
-    payment_method: str = Field(max_length=100)
-    payment_data: PaymentData = None
-    payment_method_data: PaymentData = None
-
-
-class CurrencyOut(_Out):
+class CurrencyOut(Out):
     code: str
     symbol: str
     base_currency: str
     exchange_rate: float | None
 
 
-class BillingOut(_Out):
+class BillingOut(Out):
     first_name: str
     last_name: str
     company: str
@@ -135,7 +128,7 @@ class BillingOut(_Out):
     email: str
 
 
-class ShippingAddressOut(_Out):
+class ShippingAddressOut(Out):
     first_name: str
     last_name: str
     company: str
@@ -147,7 +140,7 @@ class ShippingAddressOut(_Out):
     country: str
 
 
-class LineOut(_Out):
+class LineOut(Out):
     key: str
     product_id: int
     variation_id: int
@@ -159,7 +152,7 @@ class LineOut(_Out):
     line_total: str
 
 
-class TotalsOut(_Out):
+class TotalsOut(Out):
     subtotal: str
     subtotal_tax: str
     shipping_total: str
@@ -174,7 +167,7 @@ class TotalsOut(_Out):
     total_tax: str
 
 
-class RateOut(_Out):
+class RateOut(Out):
     id: str
     label: str
     cost: str
@@ -182,7 +175,7 @@ class RateOut(_Out):
     instance_id: str
 
 
-class GatewayConfigOut(_Out):
+class GatewayConfigOut(Out):
     test_mode: bool
     is_connected: bool
     supports_tokenization: bool
@@ -191,7 +184,7 @@ class GatewayConfigOut(_Out):
     requires_billing_address: bool
 
 
-class SavedTokenOut(_Out):
+class SavedTokenOut(Out):
     id: int
     token: str
     type: str
@@ -200,7 +193,7 @@ class SavedTokenOut(_Out):
     expires: str | None
 
 
-class PaymentMethodOut(_Out):
+class PaymentMethodOut(Out):
     id: str
     title: str
     description: str
@@ -216,21 +209,21 @@ class PaymentMethodOut(_Out):
     config: GatewayConfigOut
 
 
-class DebugInfo(_Out):
+class DebugInfo(Out):
     payment_context: dict[str, dict[str, str]]
     note: str
 
 
-class PaymentMethodsWithDebug(_Out):
+class PaymentMethodsWithDebug(Out):
     payment_methods: dict[str, PaymentMethodOut]
     debug_info: DebugInfo
 
 
-class SummaryTotals(_Out):
+class SummaryTotals(Out):
     subtotal: str
 
 
-class SummaryItem(_Out):
+class SummaryItem(Out):
     item_key: str
     name: str
     quantity: int
@@ -238,7 +231,7 @@ class SummaryItem(_Out):
     totals: SummaryTotals
 
 
-class OrderSummary(_Out):
+class OrderSummary(Out):
     subtotal: str
     discount_total: str
     shipping_total: str
@@ -247,7 +240,7 @@ class OrderSummary(_Out):
     total: str
 
 
-class CouponOut(_Out):
+class CouponOut(Out):
     coupon: str
     label: str
     discount_type: str
@@ -255,13 +248,13 @@ class CouponOut(_Out):
     discount_tax: str
 
 
-class CustomerDataOut(_Out):
+class CustomerDataOut(Out):
     customer_id: int
     billing_address: BillingOut
     shipping_address: ShippingAddressOut
 
 
-class StateOut(_Out):
+class StateOut(Out):
     """The checkout as it stands. Amounts are decimal strings in the active currency."""
 
     cart_key: str | None
@@ -294,7 +287,7 @@ class UpdatedOut(StateOut):
     message: str
 
 
-class PaymentResult(_Out):
+class PaymentResult(Out):
     payment_status: str
     redirect_url: str
     message: str
@@ -302,7 +295,7 @@ class PaymentResult(_Out):
     action_data: dict[str, Any] | None = None
 
 
-class ProcessedOut(_Out):
+class ProcessedOut(Out):
     order_id: int
     status: str
     order_key: str
@@ -313,106 +306,3 @@ class ProcessedOut(_Out):
     shipping_address: ShippingAddressOut
     cart_key: str | None
     attempt_id: str | None = None
-
-
-class PaidOut(_Out):
-    success: bool
-    order_id: int
-    order_status: str
-    redirect_url: str
-    payment_result: PaymentResult
-    attempt_id: str | None = None
-
-
-class NextAction(_Out):
-    redirect_url: str
-    action_type: str
-    action_data: dict[str, Any]
-
-
-class AttemptOut(_Out):
-    attempt_id: str
-    state: str = Field(
-        description="`open`, `needs_action`, `unknown`, `approved`, `declined` or `void`."
-    )
-    order_id: int
-    order_key: str
-    order_status: str
-    payment_status: str
-    message: str
-    redirect_url: str
-    next_action: NextAction | None
-    poll_after: int | None = Field(
-        description="Seconds until it makes sense to ask again; null when it is over."
-    )
-
-
-class ContextOut(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    gateway_id: str
-    title: str
-    cart_total: str
-    currency: str
-    context_id: str | None = None
-    expires_at: str | None = Field(None, description="UTC. Ask for a new context after it.")
-
-
-class OrderTotal(_Out):
-    key: str
-    label: str
-    value: str
-
-
-class OrderItemOut(_Out):
-    item_id: int
-    product_id: int
-    variation_id: int
-    product_name: str
-    product_title: str
-    product_type: str
-    product_image: str
-    sku: str
-    quantity: int
-    subtotal: str
-    total: str
-    purchase_note: str
-    refunded_qty: str
-    meta: str
-    link: str
-    meta_data: list[dict[str, Any]]
-
-
-class PayableMethod(_Out):
-    id: str
-    title: str
-    description: str
-    has_fields: bool
-
-
-class ReceivedOut(_Out):
-    order_id: int
-    order_number: str
-    order_key: str
-    status: str
-    status_name: str
-    date_created: str
-    date_paid: str | None
-    currency: str
-    total: str
-    subtotal: str
-    tax_total: str
-    shipping_total: str
-    discount_total: str
-    payment_method: str
-    payment_method_title: str
-    customer_id: int
-    customer_note: str
-    billing_address: BillingOut
-    shipping_address: ShippingAddressOut
-    items: list[OrderItemOut]
-    totals: list[OrderTotal]
-    needs_payment: bool
-    needs_shipping: bool
-    has_downloads: bool
-    download_url: str | None
-    available_payment_methods: list[PayableMethod]

@@ -33,9 +33,9 @@ from checkstand.http.cocart.v2.schemas import (
     CalculateIn,
     CartCreated,
     CartOut,
+    CartTotalsOut,
     ClearIn,
     EngineTotals,
-    TotalsOut,
     UpdateCartIn,
 )
 from checkstand.http.describe import READING, WRITING, errors
@@ -90,7 +90,7 @@ async def read_totals(
     return respond(request, seen, figures.engine_totals(seen.quote, writing))
 
 
-@router.post("/cart/calculate", response_model=CartOut | TotalsOut, responses=errors(*WRITING))
+@router.post("/cart/calculate", response_model=CartOut | CartTotalsOut, responses=errors(*WRITING))
 async def calculate(
     request: Request,
     body: CalculateIn | None = None,
@@ -151,7 +151,7 @@ async def update_cart(
     once = await ticket(request, namespace, render)
     if namespace == "update-cart":
         wanted = {key: handled_quantity(value) for key, value in quantities(given).items()}
-        seen = await shop.carts.set_quantities(caller, wanted, once)
+        seen = await shop.items.set_quantities(caller, wanted, once)
     elif namespace == "update-customer":
         billing, shipping = customer_changes(given)
         seen = await shop.carts.update_customer(caller, billing, shipping, once)

@@ -6,15 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from checkstand.http.cocart.preview.payment_schemas import OrderTotal, PayableMethod
 from checkstand.http.cocart.preview.schemas import (
     BillingOut,
     OptionalAddress,
-    OrderTotal,
-    PayableMethod,
     PaymentData,
     ShippingAddressOut,
 )
-from checkstand.http.cocart.v2.schemas import CurrencyOut, ItemTotals
+from checkstand.http.cocart.v2.schemas import CartCurrencyOut, ItemTotals
 
 _LARGEST = 2**53 - 1
 
@@ -172,7 +171,7 @@ class CheckoutStateOut(_Out):
 
     cart_hash: str
     cart_key: str
-    currency: CurrencyOut
+    currency: CartCurrencyOut
     customer: CheckoutCustomerOut
     items: dict[str, CheckoutItemOut]
     coupons: list[CheckoutCouponOut]

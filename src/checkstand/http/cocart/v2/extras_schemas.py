@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from checkstand.http.cocart.v2.schemas import CouponOut, CurrencyOut, In, Out, Scalar
+from checkstand.http.cocart.v2.schemas import CartCouponOut, CartCurrencyOut, In, Out, Scalar
 
 
 class MiniItem(Out):
@@ -28,7 +28,7 @@ class MiniTotals(Out):
 class MiniCartOut(Out):
     cart_hash: str | None = None
     cart_key: str = ""
-    currency: CurrencyOut = None  # type: ignore[assignment]
+    currency: CartCurrencyOut = None  # type: ignore[assignment]
     item_count: int = 0
     items: list[MiniItem] = Field([])
     subtotal: str = "0"
@@ -66,7 +66,7 @@ class CouponTotals(Out):
     discount_tax: str
 
 
-class CouponWithTotals(CouponOut):
+class CouponWithTotals(CartCouponOut):
     totals: CouponTotals
 
 

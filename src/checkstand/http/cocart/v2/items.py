@@ -63,7 +63,7 @@ async def add_item(
         return _item_of(request, seen, shop, seen.touched[0])
 
     once = await ticket(request, "add item", render)
-    seen = await shop.carts.add_items(caller, [item], _contact(body), once)
+    seen = await shop.items.add(caller, [item], _contact(body), once)
     return respond(request, seen, render(seen))
 
 
@@ -99,10 +99,10 @@ async def add_items(
         ]
         if not items:
             raise ParameterInvalid("`items` is empty.", data={"params": {"items": "is empty"}})
-        seen = await shop.carts.add_items(caller, items, _contact(body), once)
+        seen = await shop.items.add(caller, items, _contact(body), once)
     else:
         wanted = {child: whole(count) for child, count in (body.quantity or {}).items()}
-        seen = await shop.carts.add_group(caller, body.id or "", wanted, _contact(body), once)
+        seen = await shop.items.add_group(caller, body.id or "", wanted, _contact(body), once)
     return respond(request, seen, render(seen))
 
 
@@ -137,7 +137,7 @@ async def remove_items(request: Request) -> Response:
     caller, shop = await visit(request)
     render = as_cart(request, shop)
     once = await ticket(request, "remove items", render)
-    seen = await shop.carts.remove_all(caller, once)
+    seen = await shop.items.remove_all(caller, once)
     return respond(request, seen, render(seen))
 
 
@@ -211,7 +211,7 @@ async def restore_item(
         return _item_of(request, seen, shop, key) if only_item else whole_cart(seen)
 
     once = await ticket(request, f"restore {key}", render)
-    seen = await shop.carts.restore(caller, key, once)
+    seen = await shop.items.restore(caller, key, once)
     return respond(request, seen, render(seen))
 
 
@@ -235,7 +235,7 @@ async def remove_item(
         return text if only_text else whole_cart(seen)
 
     once = await ticket(request, f"remove {key}", render)
-    seen = await shop.carts.remove(caller, key, once)
+    seen = await shop.items.remove(caller, key, once)
     return respond(request, seen, render(seen))
 
 
@@ -259,7 +259,7 @@ async def _set_quantity(
         return {"message": f"The quantity is {how}.", "quantity": quantity}
 
     once = await ticket(request, f"update {key}", render)
-    seen = await shop.carts.set_quantity(caller, key, quantity, once)
+    seen = await shop.items.set_quantity(caller, key, quantity, once)
     return respond(request, seen, render(seen))
 
 

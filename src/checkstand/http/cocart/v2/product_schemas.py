@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from checkstand.http.cocart.v2.schemas import CurrencyOut
+from checkstand.http.cocart.v2.schemas import CartCurrencyOut
 
 Nothing = list[Any]
 """An associative value that is empty is `[]` (contract README 4)."""
@@ -37,7 +37,7 @@ class PlainPrices(_Out):
     sale_price: str = Field(description="Empty unless it is on sale.")
     on_sale: bool
     date_on_sale: SaleDates
-    currency: CurrencyOut
+    currency: CartCurrencyOut
 
 
 class Prices(PlainPrices):

@@ -183,7 +183,7 @@ class QuantityStatus(Out):
     quantity: int
 
 
-class CurrencyOut(Out):
+class CartCurrencyOut(Out):
     currency_code: str
     currency_symbol: str
     currency_symbol_pos: str
@@ -249,7 +249,7 @@ class RemovedItemOut(_ItemBase):
     quantity: int
 
 
-class RateOut(Out):
+class CartRateOut(Out):
     key: str
     method_id: str
     instance_id: int
@@ -264,7 +264,7 @@ class RateOut(Out):
 
 class PackageOut(Out):
     package_name: str
-    rates: dict[str, RateOut] | list[Any]
+    rates: dict[str, CartRateOut] | list[Any]
     package_details: str
     index: int
     chosen_method: str
@@ -278,7 +278,7 @@ class ShippingOut(Out):
     packages: dict[str, PackageOut] | list[Any]
 
 
-class TotalsOut(Out):
+class CartTotalsOut(Out):
     subtotal: str
     subtotal_tax: str
     fee_total: str
@@ -344,7 +344,7 @@ class CrossSellOut(Out):
     type: str
 
 
-class CouponOut(Out):
+class CartCouponOut(Out):
     coupon: str = Field(description="The code.")
     label: str
     discount_type: str
@@ -358,18 +358,18 @@ class CartOut(BaseModel):
     model_config = ConfigDict(extra="forbid")
     cart_hash: str = ""
     cart_key: str = Field("", description='"" when there is no cart yet.')
-    currency: CurrencyOut = None  # type: ignore[assignment]
+    currency: CartCurrencyOut = None  # type: ignore[assignment]
     customer: CustomerOut = None  # type: ignore[assignment]
     items: list[ItemOut] = []
     item_count: int = 0
     items_weight: str = "0"
-    coupons: list[CouponOut] = []
+    coupons: list[CartCouponOut] = []
     needs_payment: bool = False
     needs_shipping: bool = False
     shipping: ShippingOut | list[Any] = []
     fees: dict[str, FeeOut] | list[Any] = []
     taxes: dict[str, TaxOut] | list[Any] = []
-    totals: TotalsOut = None  # type: ignore[assignment]
+    totals: CartTotalsOut = None  # type: ignore[assignment]
     removed_items: list[RemovedItemOut] = []
     cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
