@@ -14,7 +14,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import admin, describe, hooks, measuring, problems
 from checkstand.http.cocart import address, batch
-from checkstand.http.cocart.accounts import my_account, signing
+from checkstand.http.cocart.accounts import my_account, signing, subscriptions
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
     carriage,
@@ -97,6 +97,7 @@ def create_app(settings: Settings, *, alone: bool = False, **open_with: Any) -> 
         batch.router,
         hooks.router,
         my_account.router,
+        subscriptions.router,
         signing.router,
         pages.router,
         sandbox.router,

@@ -1025,6 +1025,23 @@ class OrderDoesNotExist(Refusal):
     text = "There is no such order."
 
 
+class NoSubscriptions(Refusal):
+    code = "cocart_account_no_subscriptions"
+    status = 404
+    text = "There are no subscriptions: this shop sells none."
+
+
+class SubscriptionDoesNotExist(Refusal):
+    code = "cocart_subscription_does_not_exist"
+    status = 404
+    text = "There is no such subscription: this shop sells none."
+
+
+class EmailAlreadyVerified(Refusal):
+    code = "cocart_email_already_verified"
+    text = "This e-mail address is confirmed already, and its orders are yours."
+
+
 class OrderCannotBeCancelled(Refusal):
     code = "cocart_order_cannot_be_cancelled"
     text = "This order cannot be cancelled any more."

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from checkstand.access import account_store, key_store
+from checkstand.access.account_store import StoredAccount
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Account, ConsumerKey, Place, Role
 from checkstand.errors import AuthenticationFailed, KeyNotAccepted
@@ -84,8 +85,16 @@ class Credentials:
         right = await self.passwords.match(stored.password_hash if stored else None, password)
         if stored is None or not right:
             raise AuthenticationFailed("The user name or the password is wrong.")
+        if self.passwords.outdated(stored.password_hash):
+            await self._renew(stored, password)
         self._remember(digest, stored.account, generation)
         return stored.account
+
+    async def _renew(self, stored: StoredAccount, password: str) -> None:
+        """The same password with today's parameters, now that it is known."""
+        hashed = await self.passwords.hash(password)
+        async with self._database.transaction() as connection:
+            await account_store.renew_hash(connection, stored, hashed)
 
     def recalls_key(self, key: str, secret: str) -> bool:
         """Whether the pair was right a moment ago."""

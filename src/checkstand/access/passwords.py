@@ -69,6 +69,13 @@ class Passwords:
             return False
         return hashed is not None
 
+    def outdated(self, hashed: str) -> bool:
+        """Whether it was made with other parameters than hashes are made with now."""
+        try:
+            return self._hasher.check_needs_rehash(hashed)
+        except argon2.exceptions.InvalidHashError:
+            return False  # nobody's: no password has it
+
     async def warm_up(self) -> None:
         """Makes the hash of nobody now, or the first unknown name would take twice as long."""
         await self.match(None, "")
@@ -87,7 +94,8 @@ def weaknesses(password: str, *, least: int, personal: tuple[str, ...] = ()) -> 
         found.append(f"may have at most {LONGEST} characters")
     lacking = [name for name, kind in _KINDS if not kind.search(password)]
     if len(lacking) > 1 and len(password) < _LONG_ENOUGH:
-        found.append(f"needs a greater mixture: add {' or '.join(lacking)}")
+        more = "one more" if len(lacking) == 2 else "two more"
+        found.append(f"needs a greater mixture: add {more} of {', '.join(lacking)}")
     if password.casefold() in {word.casefold() for word in personal if word}:
         found.append("must not be the user name or the e-mail address")
     elif _is_common(password):

@@ -39,6 +39,8 @@ class AccountRules:
     """With {key}: where the link of a lost password leads."""
     verify_url: str
     """With {key} and {user_id}."""
+    orders_url: str
+    """With the same: where the link for orders of before the account leads."""
 
     def weaknesses(self, password: str, *personal: str) -> list[str]:
         """What is wrong with a chosen password, each as the end of "The password …"."""

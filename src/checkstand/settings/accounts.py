@@ -37,6 +37,11 @@ class AccountSettings(Section):
         "{base_url}/wp-json/cocart/v2/my-account/verify-email?key={key}&user_id={user_id}",
         description="Where the link that confirms an e-mail address leads.",
     )
+    orders_url: str = Field(
+        "{base_url}/wp-json/cocart/v2/my-account/verify-order-email?key={key}&user_id={user_id}",
+        description="Where the link leads that makes orders of before the account its own: to a "
+        "page of the storefront that calls the route behind the default with the shopper's token.",
+    )
     reserved_names: tuple[str, ...] = Field(
         (), description="User names that nobody can register, besides admin, root and the like."
     )
@@ -46,6 +51,7 @@ class AccountSettings(Section):
         for name, url, parts in (
             ("reset_url", self.reset_url, {"key": ""}),
             ("verify_url", self.verify_url, {"key": "", "user_id": 1}),
+            ("orders_url", self.orders_url, {"key": "", "user_id": 1}),
         ):
             try:
                 url.format(base_url="", **parts)

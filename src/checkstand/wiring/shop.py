@@ -10,6 +10,7 @@ from urllib.parse import quote
 from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.access.sessions import Sessions
+from checkstand.accounts.earlier_orders import EarlierOrders
 from checkstand.accounts.my_account import MyAccount
 from checkstand.accounts.registration import Registration
 from checkstand.cart.carriage import Carriage
@@ -107,6 +108,7 @@ class Shop:
     sessions: Sessions
     registration: Registration
     my_account: MyAccount
+    earlier_orders: EarlierOrders
     history: History
     post: Post
     forget_people: Callable[[], None]
@@ -184,11 +186,12 @@ def build(
         guards=guards,
         back_office=back_office,
         webhooks=webhooks,
-        worker=Worker(charging, back_office, webhooks.arrived),
+        worker=Worker(charging, back_office, people.letters, webhooks.arrived),
         meters=meters,
         sessions=people.sessions,
         registration=people.registration,
         my_account=people.my_account,
+        earlier_orders=people.earlier_orders,
         history=people.history,
         post=post,
         forget_people=people.forget,
