@@ -239,14 +239,18 @@ class MyAccount:
     async def _mirror(
         self, connection: Connection, before: StoredAccount, person: Person, *, email: bool
     ) -> None:
-        """Names that have changed, and the e-mail when it has, go to the billing address."""
-        parts = {"email": person.email} if email else {}
-        if person.first_name != before.first_name:
-            parts["first_name"] = person.first_name
-        if person.last_name != before.last_name:
-            parts["last_name"] = person.last_name
+        """What has changed goes to the billing address, and so does what that lacks; `email`:
+        whether a new address counts already."""
+        known = await customers.find(connection, before.account.id, lock=True)
+        old = {"first_name": before.first_name, "last_name": before.last_name}
+        new = {"first_name": person.first_name, "last_name": person.last_name}
+        old["email"], new["email"] = before.email, person.email if email else before.email
+        parts = {
+            part: text
+            for part, text in new.items()
+            if text != old[part] or not getattr(known.billing, part)
+        }
         if parts:
-            known = await customers.find(connection, before.account.id, lock=True)
             billing = addresses.normalised(known.billing.merged(parts))
             await customers.put(connection, before.account.id, replace(known, billing=billing))
 

@@ -35,7 +35,7 @@ def test_strength(password: str, said: str) -> None:
 
 def test_what_is_lacking_is_named() -> None:
     (found,) = weaknesses("onlytwo77", least=8)
-    assert "a capital letter or a symbol" in found
+    assert "add one more of a capital letter, a symbol" in found
 
 
 async def test_matching() -> None:
