@@ -173,6 +173,17 @@ class KeyNotAccepted(AuthenticationFailed):
         self.key_id = key_id
 
 
+class PasswordRefused(AuthenticationFailed):
+    """`account_id` is whose password it was not, None for nobody's: for the audit log, not for the
+    wire."""
+
+    text = "The user name or the password is wrong."
+
+    def __init__(self, account_id: int | None) -> None:
+        super().__init__()
+        self.account_id = account_id
+
+
 class SignInFirst(Refusal):
     code = "cocart_unauthorized"
     status = 401

@@ -134,6 +134,8 @@ async def test_secrets_are_nowhere(
         assert secret not in rows, f"in the database: {secret}"
         told = [text for text in overheard.refusals if secret in text]
         assert told == [], f"told in a refusal: {secret}"
+    digest = hashlib.sha256(WRONG.lower().encode()).hexdigest()
+    assert digest[:32] not in rows  # typed as a name, which happens
     # Passwords can be guessed: not even a digest that takes no time may be there.
     for password in (PASSWORD, NEW, WRONG, ADMINS):
         for name in ("md5", "sha1", "sha256", "sha512"):

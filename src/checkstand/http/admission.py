@@ -14,6 +14,7 @@ from checkstand.access.usage import UNKNOWN
 from checkstand.errors import (
     AuthenticationFailed,
     KeyNotAccepted,
+    PasswordRefused,
     PermissionTooSmall,
     RateLimited,
 )
@@ -128,9 +129,10 @@ async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Ac
     by = _stranger(request)
     try:
         account = await shop.credentials.account(login, password)
-    except AuthenticationFailed:
-        # What was typed as a name may be a password: only a digest is kept.
-        journal.note("account.sign_in_failed", "", personal={"login_digest": named}, by=by)
+    except PasswordRefused as refused:
+        # What was typed as a name may be a password: it is not kept, nor anything made of it.
+        whose = f"account {refused.account_id}" if refused.account_id else ""
+        journal.note("account.sign_in_failed", whose, by=by)
         await failed(request, shop)
         raise
     if limits is not None:
