@@ -37,7 +37,7 @@ ATTACKERS = (
     "customer as admin",
 )
 _NOBODYS = ("attribute", "brand_id", "category_id", "code", "key_id", "reference", "review_id",
-            "tag_id", "term", "variation_id")  # fmt: skip
+            "subscription_id", "tag_id", "term", "variation_id")  # fmt: skip
 JWT = "/wp-json/cocart/jwt"
 ADMIN = "/wp-json/checkstand/v1/admin"
 BILLING = {
@@ -276,7 +276,7 @@ async def attack(
     if body is not None and with_what.more:
         body = {**body, **with_what.more}
     query: Mapping[str, str] = with_what.query
-    if path.endswith("/verify-email"):
+    if path.endswith(("/verify-email", "/verify-order-email")):
         query = {**query, "key": "0" * 43, "user_id": str(victim.account_id or 1)}
     url = path.format(
         item_key=victim.item_key,

@@ -23,6 +23,8 @@ OWN_ACCOUNT = ("403", "403", "own", "403", "403", "own")
 WRONG_PASSWORD = ("403", "403", "400", "403", "403", "400")
 CALLS_OFF = ("403", "403", "404", "403", "403", "404")
 
+ACTIONS = ("suspend", "cancel", "reactivate", "resubscribe", "auto-renew", "payment-method")
+OLDER_ACTIONS = ("on-hold", "renew-enable", "renew-disable")
 EXPECTED: dict[tuple[str, str], _Row] = {
     ("GET", f"{PREVIEW}/checkout"): READS_CHECKOUT,
     ("PUT", f"{PREVIEW}/checkout"): CHANGES_CHECKOUT,
@@ -62,6 +64,17 @@ EXPECTED: dict[tuple[str, str], _Row] = {
             ("GET", "/orders/{order_id}/downloads", everybody("404")),
             ("POST", "/orders/{order_id}/cancel", CALLS_OFF),
             ("GET", "/verify-email", everybody("400")),
+            ("GET", "/reviews", OWN_ACCOUNT),
+            ("POST", "/verify-order-email", OWN_ACCOUNT),
+            # The customer's link is the customer's only; Tom's own number opens nothing either.
+            ("GET", "/verify-order-email", everybody("403")),
+            ("GET", "/subscriptions", CALLS_OFF),
+            ("GET", "/subscriptions/{subscription_id}", everybody("404")),
+            ("DELETE", "/subscriptions/{subscription_id}/resubscribe", CALLS_OFF),
+            *(
+                ("POST", f"/subscriptions/{{subscription_id}}/{action}", CALLS_OFF)
+                for action in (*ACTIONS, *(OLDER_ACTIONS if base == MINE else ()))
+            ),
         )
     },
     **{
