@@ -83,6 +83,8 @@ class Stage:
     victims: list[Victim]
     tom: Account
     own_order_key: str
+    token_id: int
+    """A card that the customer has saved."""
     trouble: list[str] = field(default_factory=list)
 
 
@@ -191,6 +193,16 @@ async def attempt_of(database: asyncpg.Connection[asyncpg.Record], order_id: int
     )
 
 
+async def saved_card(database: asyncpg.Connection[asyncpg.Record], account_id: int) -> int:
+    return int(
+        await database.fetchval(
+            "INSERT INTO payment_tokens (customer_id, gateway, token, label, kind, created_at)"
+            " VALUES ($1, 'sandbox', 'pm_of_vic', 'Visa ending in 1881', 'cc', now()) RETURNING id",
+            account_id,
+        )
+    )
+
+
 async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Record]) -> Stage:
     """Two victims, each with a cart and an order, and Tom, who is after them."""
     ines = await shopper(client, "vic@example.com")
@@ -227,6 +239,7 @@ async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Rec
         [customer, anonymous],
         Account(tom.id, tom.username, Role.CUSTOMER),
         own["order_key"],
+        await saved_card(database, ines.id),
     )
 
 
@@ -283,6 +296,7 @@ async def attack(
         order_id=victim.order_id,
         attempt_id=victim.attempt_id,
         gateway_id="bacs",
+        token_id=stage.token_id,
         # Things of the shop, which are nobody's.
         **dict.fromkeys(_NOBODYS, "1"),
         session_key=victim.cart_key,
@@ -306,6 +320,7 @@ async def belongings(stage: Stage) -> dict[str, list[str]]:
         ("accounts", "id", accounts),
         ("customers", "account_id", accounts),
         ("sessions", "account_id", accounts),
+        ("payment_tokens", "customer_id", accounts),
     ):
         rows = await stage.database.fetch(
             f"SELECT t::text FROM {table} t WHERE {column} = ANY($1) ORDER BY 1", values

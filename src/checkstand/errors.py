@@ -1053,6 +1053,12 @@ class EmailAlreadyVerified(Refusal):
     text = "This e-mail address is confirmed already, and its orders are yours."
 
 
+class SavedMethodNotFound(Refusal):
+    code = "cocart_saved_method_not_found"
+    status = 404
+    text = "There is no such saved payment method."
+
+
 class OrderCannotBeCancelled(Refusal):
     code = "cocart_order_cannot_be_cancelled"
     text = "This order cannot be cancelled any more."

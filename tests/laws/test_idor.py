@@ -169,6 +169,8 @@ EXPECTED: dict[tuple[str, str], _Row] = {
     # Answers for each part: what counts is that nothing is told nor changed.
     ("POST", "/wp-json/cocart/batch"): everybody("207"),
     ("POST", "/wp-json/batch/v1"): everybody("207"),
+    ("GET", f"{ADMIN[:-6]}/my-account/payment-methods"): OWN_ACCOUNT,
+    ("DELETE", f"{ADMIN[:-6]}/my-account/payment-methods/{{token_id}}"): CALLS_OFF,
     ("GET", f"{V2}/sessions"): ("401", "401", "403", "401", "401", "403"),
     ("GET", f"{V2}/session/{{session_key}}"): ("401", "401", "403", "401", "401", "403"),
     ("DELETE", f"{V2}/session/{{session_key}}"): ("401", "401", "403", "401", "401", "403"),

@@ -16,7 +16,7 @@ from checkstand.access import account_store
 from checkstand.access.passwords import Passwords, weaknesses
 from checkstand.access.tokens import load_key
 from checkstand.errors import ConfigurationError
-from checkstand.payments.model import Approved, Declined, Funds
+from checkstand.payments.model import Approved, Declined, Funds, SavedMethod
 from checkstand.storage.database import Database
 from tests.fakes import Letterbox, MovableClock, ScriptedGateway
 from tests.makers import (
@@ -523,6 +523,40 @@ async def test_a_shop_without_subscriptions_says_so(shop: Storefront) -> None:
             ), path  # fmt: skip
     guest = await shop.http.get(f"{ME}/subscriptions/7", params={"email": "ines@example.com"})
     assert guest.status_code == 404
+
+
+SAVED = "/wp-json/checkstand/v1/my-account/payment-methods"
+
+
+async def test_a_saved_card_can_be_forgotten(
+    shop: Storefront, card: ScriptedGateway, database: Database
+) -> None:
+    ines, tom = await shopper(shop), await shopper(shop, "tom@example.com")
+    saved = [SavedMethod(f"pm_{n}", f"Visa ending in {n}", "cc", "04/2031") for n in (1111, 2222)]
+    for each in saved:
+        card.script.append(Approved(Funds.CAPTURED, f"ref {each.token}", each))
+        await ines.order(payment_method="card")
+    listed = (await ines.call("GET", SAVED)).json()
+    assert [(each["token"], each["is_default"]) for each in listed] == [
+        ("Visa ending in 1111", True),
+        ("Visa ending in 2222", False),
+    ]
+    assert (await tom.call("GET", SAVED)).json() == []
+    path = f"{SAVED}/{listed[0]['id']}"
+    assert (await shop.http.delete(path)).status_code == 403
+    for who, odd in ((tom, path), (ines, f"{SAVED}/0"), (ines, f"{SAVED}/{2**70}")):
+        refused = await who.call("DELETE", odd)
+        assert (refused.status_code, refused.json()["code"]) == (
+            404, "cocart_saved_method_not_found",
+        )  # fmt: skip
+    assert (await ines.call("DELETE", path)).json() == {"deleted": True}
+    assert (await ines.call("DELETE", path)).status_code == 404
+    (left,) = (await ines.call("GET", SAVED)).json()
+    assert (left["token"], left["is_default"]) == ("Visa ending in 2222", True)
+    await ines.call("POST", f"{V2}/cart/add-item", {"id": "1"})
+    gone = {"payment_method": "card", "payment_data": {"token_id": listed[0]["id"]}}
+    refused = await ines.call("POST", CHECKOUT, gone)
+    assert refused.json()["code"] == "cocart_payment_token_unknown"
 
 
 # --- orders of before the account ---------------------------------------------------------------

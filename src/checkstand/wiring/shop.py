@@ -42,6 +42,7 @@ from checkstand.meters import Meters
 from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
+from checkstand.payments.saved import SavedMethods
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import Settings
@@ -113,6 +114,7 @@ class Shop:
     post: Post
     forget_people: Callable[[], None]
     """Drops who this process knows: a key or an account has changed."""
+    saved_methods: SavedMethods
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
@@ -184,6 +186,7 @@ def build(
         orders=Orders(database),
         payments=payments,
         guards=guards,
+        saved_methods=SavedMethods(database),
         back_office=back_office,
         webhooks=webhooks,
         worker=Worker(charging, back_office, people.letters, webhooks.arrived),

@@ -186,6 +186,10 @@ class SentOut(_Out):
     status: Literal["sent", "throttled"]
 
 
+class ForgottenOut(_Out):
+    deleted: bool
+
+
 class ActionOut(_Out):
     url: str
     name: str
