@@ -29,6 +29,8 @@ _LEASE = timedelta(minutes=10)
 """How long one process has for one letter: longer than a mail server may take."""
 _PAUSES = (1, 5, 30, 120, 600, 1800)
 """Seconds between the first tries; an hour between later ones."""
+_PATIENCE = timedelta(days=1)
+"""How long a letter is tried."""
 _KEYS: dict[Occasion, Purpose] = {
     Occasion.LOST_PASSWORD: "password",
     Occasion.WELCOME: "password",
@@ -142,10 +144,6 @@ class Correspondence:
                 return
         if failure is not None:
             _log.error("a letter was not delivered: %s", failure)
-
-
-_PATIENCE = timedelta(days=1)
-"""How long a letter is tried."""
 
 
 def _pause(tries: int) -> timedelta:

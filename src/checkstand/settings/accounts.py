@@ -25,6 +25,9 @@ class AccountSettings(Section):
         False, description="Let who sends no password choose one by a mailed link."
     )
     min_password: int = Field(8, ge=8, le=64, description="Fewest characters of a password.")
+    weak_passwords: tuple[str, ...] = Field(
+        (), description="Words that no password may be made of, besides those that everybody tries."
+    )
     verify_email: bool = Field(
         True, description="A new e-mail address counts once a link mailed to it was followed."
     )

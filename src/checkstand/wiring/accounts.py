@@ -119,6 +119,7 @@ def account_rules(settings: Settings, base_url: str) -> AccountRules:
         generate_password=chosen.generate_password,
         least_password=chosen.min_password,
         reserved=frozenset(RESERVED) | {name.lower() for name in chosen.reserved_names},
+        weak_passwords=frozenset(word.casefold() for word in chosen.weak_passwords),
         verify_email=chosen.verify_email,
         link_life=timedelta(hours=chosen.link_hours),
         reset_url=chosen.reset_url.format(**base, key="{key}"),
