@@ -175,8 +175,7 @@ async def _process(
         customer_note=body.customer_note or "",
         expected_total=body.expected_total,
     )
-    billing = body.billing_address
-    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
+    new_account = NewAccount(body.customer_password or "")
     placement = await shop.checkout.process(
         caller, command, once, new_account if body.create_account else None
     )

@@ -142,17 +142,20 @@ def methods(offered: Iterable[Description], saved: Iterable[SavedToken] = ()) ->
     """Payment methods by id (contract checkout.md 4.1), with what the customer has saved."""
     by_gateway: dict[str, list[dict[str, Any]]] = {}
     for token in saved:
-        by_gateway.setdefault(token.gateway, []).append(
-            {
-                "id": token.id,
-                "token": token.method.label,
-                "type": token.method.kind,
-                "gateway_id": token.gateway,
-                "is_default": token.is_default,
-                "expires": token.method.expires,
-            }
-        )
+        by_gateway.setdefault(token.gateway, []).append(saved_token(token))
     return {each.id: _method(each, by_gateway.get(each.id, [])) for each in offered}
+
+
+def saved_token(token: SavedToken) -> dict[str, Any]:
+    """What a customer sees of what he saved (contract checkout.md 4.1)."""
+    return {
+        "id": token.id,
+        "token": token.method.label,
+        "type": token.method.kind,
+        "gateway_id": token.gateway,
+        "is_default": token.is_default,
+        "expires": token.method.expires,
+    }
 
 
 def with_debug(

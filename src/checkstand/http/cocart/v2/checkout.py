@@ -95,8 +95,7 @@ async def process_checkout_v2(request: Request, body: CheckoutProcessIn | None =
         customer_note=body.customer_note or "",
         expected_minor=body.expected_total,
     )
-    billing = body.billing_address
-    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
+    new_account = NewAccount(body.customer_password or "")
     placement = await shop.checkout.process(
         caller, command, once, new_account if body.create_account else None
     )
