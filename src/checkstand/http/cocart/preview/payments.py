@@ -26,6 +26,7 @@ from checkstand.http.cocart.preview.payment_schemas import (
 )
 from checkstand.http.cocart.preview.schemas import PaymentMethodOut, PaymentMethodsWithDebug
 from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.inputs import TRUTHS
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 from checkstand.payments import card_data
 from checkstand.shield.limits import Operation
@@ -54,7 +55,7 @@ async def read_payment_methods(
     """The methods that this cart can be paid with, by id."""
     caller, shop = await visit(request, None)
     administrator = caller.account is not None and caller.account.role is Role.ADMINISTRATOR
-    with_debug = administrator and debug.lower() in ("true", "1", "yes")
+    with_debug = administrator and TRUTHS.get(debug.lower(), False)
     operation = Operation.PAYMENT_METHODS_DEBUG if with_debug else Operation.PAYMENT_METHODS
     await admit(request, shop, caller, operation)
     offered, saved = await shop.checkout.payment_methods(caller)
