@@ -149,8 +149,8 @@ def _config(shop: Shop, world: Mapping[str, Any]) -> dict[str, Any]:
         },
         "account": {
             "allow_registration": shop.registration.rules.registration,
-            "registration_generate_username": False,
-            "registration_generate_password": False,
+            "registration_generate_username": shop.registration.rules.generate_username,
+            "registration_generate_password": shop.registration.rules.generate_password,
             "guest_checkout_enabled": shop.checkout.guest_checkout,
             "must_create_account": not shop.checkout.guest_checkout,
         },
