@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from checkstand.storage.database import Database
-from tests.api.shapes import complaints
-from tests.api.test_v2_checkout import STATE, processed_shape
 from tests.makers import (
     BILLING,
     V2,
@@ -19,6 +17,8 @@ from tests.makers import (
     shop_settings,
     sql_count,
 )
+from tests.shapes import differences
+from tests.tables.v2_checkout import STATE, processed_shape
 
 BATCH = "/wp-json/cocart/batch"
 ADD = {"method": "POST", "path": "/cocart/v2/cart/add-item", "body": {"id": "1"}}
@@ -103,8 +103,8 @@ async def test_checkout_needs_its_key_in_a_batch_too(storefront: Storefront) -> 
     done = await send(storefront.another(), *parts, query=storefront.keys)
     assert done.status_code == 207, "not only the cart"
     replies = [each["body"] for each in done.json()["responses"]]
-    assert complaints(replies[2], STATE) == []
-    assert complaints(replies[3], processed_shape("success")) == []
+    assert differences(STATE, replies[2]) == []
+    assert differences(processed_shape("success"), replies[3]) == []
 
 
 async def test_all_or_none(storefront: Storefront) -> None:

@@ -15,10 +15,10 @@ import pytest
 from checkstand.app import create_app
 from checkstand.settings import Settings
 from checkstand.storage.database import Database
-from tests.api.shapes import complaints
-from tests.api.test_v2_checkout import STATE, UPDATED, processed_shape
 from tests.contract.live import live_shop
 from tests.makers import BILLING, product, shop_settings
+from tests.shapes import differences
+from tests.tables.v2_checkout import STATE, UPDATED, processed_shape
 
 PACKAGE = "@cocart/cocart-rest-api@1.1.0"
 SCRIPT = Path(__file__).with_name("roundtrip.mjs")
@@ -83,9 +83,9 @@ async def test_a_purchase_with_the_published_client(
     assert told["changed"]["body"]["item_count"] == 5
     assert told["removed"]["body"]["items"] == []
     assert told["restored"]["body"]["item_count"] == told["counted"]["body"] == 5
-    assert complaints(told["updated"]["body"], UPDATED) == []
-    assert complaints(told["checkout"]["body"], STATE) == []
-    assert complaints(told["ordered"]["body"], processed_shape("success")) == []
+    assert differences(UPDATED, told["updated"]["body"]) == []
+    assert differences(STATE, told["checkout"]["body"]) == []
+    assert differences(processed_shape("success"), told["ordered"]["body"]) == []
     assert (told["wrong"]["status"], told["wrong"]["body"]["code"]) == (
         400,
         "cocart_invalid_product",

@@ -104,7 +104,7 @@ def _rate(rate: QuotedRate) -> dict[str, Any]:
 def _coupon(quote: Quote, each: AppliedDiscount, writing: CurrencyFormat) -> dict[str, str]:
     """What a coupon saves, as people read it: without a sign, unlike in the cart (1.4)."""
     taken = each.amount + each.tax if quote.prices_include_tax else each.amount
-    saving = writing.show(-taken) if taken or not each.free_shipping else "Free shipping coupon"
+    saving = writing.show(taken) if taken or not each.free_shipping else "Free shipping coupon"
     return {
         "coupon": each.code,
         "label": each.label,
