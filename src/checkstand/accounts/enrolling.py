@@ -6,12 +6,14 @@ the payment is declined, the account is there and so is the order: trying again 
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field, replace
 
 from checkstand.access import account_store
 from checkstand.access.account_store import Person
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Role
+from checkstand.accounts.registration import Registration
 from checkstand.accounts.rules import AccountRules, name_from, said
 from checkstand.errors import AccountNotCreated
 from checkstand.orders import store as orders
@@ -35,23 +37,34 @@ class Enrolment:
 
     password_hash: str = field(repr=False)
     reserved: frozenset[str] = frozenset()
+    by_link: bool = False
+    """Nobody knows the password: it is chosen by a mailed link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolling:
     rules: AccountRules
     passwords: Passwords
+    registration: Registration
 
     async def prepare(self, wanted: NewAccount) -> Enrolment:
         """Judges and hashes the password, while no transaction is open."""
         if not self.rules.registration:
             raise _refused("This shop does not take registrations; order without `create_account`.")
         if not wanted.password:
-            raise _refused("Send the password of the new account as `customer_password`.")
+            if not (self.rules.generate_password and self.registration.post.open):
+                raise _refused("Send the password of the new account as `customer_password`.")
+            hashed = await self.passwords.hash(secrets.token_hex(32))
+            return Enrolment(hashed, self.rules.reserved, by_link=True)
         weak = self.rules.weaknesses(wanted.password, wanted.email)
         if weak:
             raise _refused(said(weak))
         return Enrolment(await self.passwords.hash(wanted.password), self.rules.reserved)
+
+    def welcome(self, enrolment: Enrolment, order: Order) -> None:
+        """Mails the link to choose a password to the account that this made, once."""
+        if enrolment.by_link and order.customer_id is not None:
+            self.registration.welcome_later(order.customer_id)
 
 
 async def owned(

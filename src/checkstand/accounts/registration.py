@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from checkstand.errors import (
     RegistrationEmailTaken,
     RegistrationPasswordMissing,
     RegistrationPasswordWeak,
+    ServiceUnavailable,
     UsernameInvalid,
     UsernameReserved,
     UsernameTaken,
@@ -32,6 +34,9 @@ from checkstand.storage.database import Connection, Database
 
 _TRIES = 5
 _ONE_LETTER_IN = timedelta(seconds=60)
+# The database's clock says when accounts were made, the shop's when letters were written.
+_A_DAY = timedelta(days=1)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,24 @@ class Registration:
         life = self.rules.link_life
         key = await mailed_keys.make(connection, stored, "password", stored.email, self.now(), life)
         return letters.welcome(self.rules, stored.email, stored.account.username, key)
+
+    def welcome_later(self, account_id: int) -> None:
+        """Mails the link to choose a password to an account that was just made, unless one was
+        mailed. When too much mail waits, it is dropped: the order that made the account stands, and
+        a lost password can be set anew."""
+        try:
+            self.post.send_later(lambda: self._welcomed(account_id))
+        except ServiceUnavailable:
+            _log.error("too much mail is waiting: account %s got no welcome", account_id)
+
+    async def _welcomed(self, account_id: int) -> Letter | None:
+        async with self.database.transaction() as connection:
+            stored = await account_store.by_id(connection, account_id, lock=True)
+            if stored is None or await account_store.mailed_lately(
+                connection, account_id, "password", stored.created_at - _A_DAY
+            ):
+                return None
+            return await self._welcome(connection, account_id)
 
     async def _reset_letter(self, login: str) -> Letter | None:
         now = self.now()

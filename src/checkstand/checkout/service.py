@@ -124,7 +124,10 @@ class Checkout:
             command = replace(command, enrolment=enrolment)
         elif caller.account is None and not self.guest_checkout:
             raise GuestCheckoutOff
-        return await self.process_.run(caller, command, ticket)
+        placement = await self.process_.run(caller, command, ticket)
+        if command.enrolment is not None:
+            self.enrolling.welcome(command.enrolment, placement.order)
+        return placement
 
     async def pay(
         self, caller: Caller, command: PayCommand, ticket: Ticket | None = None

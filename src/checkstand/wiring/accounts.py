@@ -56,11 +56,12 @@ def people_of(
         credentials.forget()
         sessions.forget()
 
+    registration = Registration(database, passwords, post, rules, clock.now, forget)
     return People(
         credentials=credentials,
         sessions=sessions,
-        enrolling=Enrolling(rules, passwords),
-        registration=Registration(database, passwords, post, rules, clock.now, forget),
+        enrolling=Enrolling(rules, passwords, registration),
+        registration=registration,
         my_account=MyAccount(
             database=database,
             passwords=passwords,
