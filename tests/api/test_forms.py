@@ -199,3 +199,11 @@ async def test_an_empty_field_stands_for_an_empty_object(storefront: Storefront)
     for namespace in (V2, PREVIEW):
         empty = {"billing_address": "", "payment_method": "bacs", "payment_data": ""}
         await sent(storefront, "PUT", f"{namespace}/checkout", empty, "form")
+        for nothing in (None, "", [], {}):
+            body = {"payment_data": nothing, "payment_method_data": nothing}
+            body |= {"billing_address": nothing, "shipping_address": nothing}
+            done = await storefront.call("PUT", f"{namespace}/checkout", body)
+            assert done.status_code == 200, done.text
+        much = {"payment_data": {str(index): "" for index in range(101)}}
+        refused = await storefront.call("POST", f"{namespace}/checkout", much)
+        assert refused.json()["code"] == "rest_invalid_param"

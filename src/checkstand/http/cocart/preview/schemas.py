@@ -67,12 +67,11 @@ class KeyValue(In):
     value: Scalar
 
 
+_Given = Annotated[dict[str, Any] | list[KeyValue], Field(max_length=100)]
 PaymentData = Annotated[
-    dict[str, Any] | list[KeyValue] | None,
-    BeforeValidator(
-        as_object, json_schema_input_type=dict[str, Any] | list[KeyValue] | EmptyObject | None
-    ),
-    Field(description="An object, or a list of {key, value}.", max_length=100),
+    _Given | None,
+    BeforeValidator(as_object, json_schema_input_type=_Given | EmptyObject | None),
+    Field(description="An object, or a list of {key, value}."),
 ]
 
 
