@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from checkstand.accounts.enrolling import NewAccount
+from checkstand.cart.packages import Choices
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.customers.addresses import Address
 from checkstand.errors import PaymentFailed
@@ -22,6 +24,9 @@ class _Changes(Protocol):
     shipping_address: AddressIn | None
     payment_data: Any
     payment_method_data: Any
+
+    @property
+    def shipping_method(self) -> str | Mapping[str, str] | list[str] | None: ...
 
     @property
     def model_fields_set(self) -> set[str]: ...
@@ -106,9 +111,17 @@ def _changes(body: _Changes) -> UpdateCommand:
         billing=_address(body.billing_address, "billing_address" in sent),
         shipping=_address(body.shipping_address, "shipping_address" in sent),
         payment_method=text("payment_method"),
-        shipping_method=text("shipping_method"),
+        shipping_method=_rates(body) if "shipping_method" in sent else None,
         currency=text("currency"),
     )
+
+
+def _rates(body: _Changes) -> Choices:
+    """A rate for all packages that offer it; or by package, in a list by their order."""
+    given = body.shipping_method
+    if isinstance(given, list):
+        return dict(enumerate(given))
+    return given if isinstance(given, str) else dict(given or {}) or ""
 
 
 def _address(given: AddressIn | None, sent: bool) -> dict[str, str] | None:

@@ -159,12 +159,14 @@ def total_rows(order: Order, profile: StoreProfile) -> list[dict[str, str]]:
     """What a shopper reads under the items, in order."""
     show = currency_format(order.currency, profile.language).show
     rows = [("subtotal", "Subtotal", show(order.amount("subtotal")))]
+    packages = sum(charge.kind == "shipping" for charge in order.charges)
     for charge in order.charges:
         if charge.kind == "discount":
             if charge.amount:
                 rows.append(("discount", charge.label, show(charge.amount)))
         elif charge.kind == "shipping":
-            rows.append(("shipping", "Shipping", f"{show(charge.amount)} via {charge.label}"))
+            name = charge.package["name"] if charge.package and packages > 1 else "Shipping"
+            rows.append(("shipping", name, f"{show(charge.amount)} via {charge.label}"))
         elif charge.kind in ("fee", "tax"):
             rows.append((charge.kind, charge.label, show(charge.amount)))
     if order.payment_method_title:

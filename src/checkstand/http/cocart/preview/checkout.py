@@ -161,9 +161,7 @@ async def _process(
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:
-    packages = seen.quote.packages
-    chosen = packages[0].chosen.key if packages and packages[0].chosen else None
-    return shop.payments.offered(chosen)
+    return shop.payments.offered(seen.quote.chosen_rates)
 
 
 def _refuse_payment(body: UpdateIn, dialect: Dialect) -> None:
