@@ -287,7 +287,7 @@ CHECKOUTS = [
     Row("GET /v2/order-received/{order_id}", v2_checkout.PAYABLE, "declined", query=KEY),
     Row("POST /v2/order-received/{order_id}/pay", v2_checkout.PAID, "declined", PAY, KEY),
     Row("GET /preview/checkout", preview.STATE, "ready"),
-    Row("GET /preview/checkout", {**preview.STATE, "shipping_methods": {},
+    Row("GET /preview/checkout", {**preview.STATE, "shipping_methods": {}, "shipping_packages": {},
         "coupons": EMPTY_LIST, "notices": EMPTY_LIST}, "virtual"),
     Row("PUT /preview/checkout", preview.UPDATED, "ready", {"payment_method": "bacs"}),
     Row("PUT /preview/checkout", preview.PROCESSED, "tutorial", {}),

@@ -26,6 +26,13 @@ RATE = {
     "method_id": str,
     "instance_id": Text(r"\d+"),
 }
+PACKAGE = {
+    "package_name": str,
+    "index": int,
+    "items": Each(int, keys=HASH.pattern),
+    "rates": Each(RATE, empty=True),
+    "chosen_method": str,
+}
 TOKEN = {
     "id": int,
     "token": str,
@@ -83,6 +90,7 @@ STATE = {
     "needs_shipping": bool,
     "payment_method": str,
     "shipping_method": str,
+    "shipping_packages": Each(PACKAGE, keys=r"default|\d+", empty=True),
     "payment_methods": METHODS,
     "customer_data": {
         "customer_id": int,
