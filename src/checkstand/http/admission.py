@@ -18,6 +18,7 @@ from checkstand.errors import (
     PermissionTooSmall,
     RateLimited,
 )
+from checkstand.http.inside import SUMMARY
 from checkstand.kit.network import household
 from checkstand.shield.counting import Standing
 from checkstand.shield.limits import Operation, RateLimits
@@ -85,7 +86,7 @@ async def known_key(request: Request, shop: Shop, key: str, secret: str) -> Cons
 async def admit(request: Request, shop: Shop, caller: Caller, operation: Operation) -> None:
     """Counts the request for its caller; RateLimited when there were too many."""
     limits = shop.guards.limits
-    if limits is not None:
+    if limits is not None and not request.scope.get(SUMMARY):
         who = counted_for(caller, address_of(request))
         reading = request.method == "GET" and operation is not Operation.CHECKOUT_PROCESS
         try:

@@ -16,6 +16,10 @@ WITHIN = "checkstand.within"
 REHEARSAL = "checkstand.rehearsal"
 """In the scope of a request that is only read and validated, not carried out."""
 
+SUMMARY = "checkstand.summary"
+"""In the scope of a request that only reads what the answer to another one is to say: that one was
+counted, so this is not."""
+
 _KEPT = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
 
 

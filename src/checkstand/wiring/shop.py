@@ -178,7 +178,9 @@ def build(
         showcase=Showcase(database, carts.catalogue, clock),
         reviews=_reviews(settings, carts),
         carriage=Carriage(carts, _home(settings)),
-        addresses=AddressLookup(_address_providers(settings), settings.address_lookup.timeout),
+        addresses=AddressLookup(
+            _address_providers(settings), settings.address_lookup.timeout, meters.asked
+        ),
         carts=carts,
         items=CartItems(carts),
         coupons=CartCoupons(carts),

@@ -14,7 +14,7 @@ from checkstand.accounts.my_account import Profile
 from checkstand.customers.addresses import Address, country_name, normalised
 from checkstand.customers.store import Customer
 from checkstand.http.answers import empty_as_list
-from checkstand.http.cocart.preview.present import total_rows
+from checkstand.http.cocart.telling import total_rows
 from checkstand.http.display import currency_format, display_date, display_day
 from checkstand.kit.money import Currency, Money, total
 from checkstand.orders.history import Page, paid_downloads

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.http.answers import answer
+from checkstand.http.cocart import telling
 from checkstand.http.cocart.accounts.schemas import ForgottenOut
-from checkstand.http.cocart.preview import present
 from checkstand.http.cocart.preview.schemas import SavedTokenOut
 from checkstand.http.describe import READING, SIGNING, errors
 from checkstand.http.requests import JSON_ROUTES, visit
@@ -26,7 +26,7 @@ async def list_saved_methods(request: Request) -> Response:
     """What who is signed in can pay with again, the default first; never a provider's token."""
     caller, shop = await visit(request)
     body: list[dict[str, Any]] = [
-        present.saved_token(token) for token in await shop.saved_methods.all(caller)
+        telling.saved_token(token, str) for token in await shop.saved_methods.all(caller)
     ]
     return answer(request, body)
 
