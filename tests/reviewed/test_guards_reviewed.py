@@ -237,7 +237,9 @@ async def test_pages_of_a_publishable_key_may_read_the_answers(
 
 
 @pytest.mark.parametrize("dimension", ["address", "email"])
-async def test_a_volley_does_not_get_past_a_budget(empty_database: str, dimension: str) -> None:
+async def test_a_volley_does_not_get_past_a_budget(
+    empty_database: str, shirt: None, dimension: str
+) -> None:
     """Carts can be made in peace and paid for in one moment: what is at the gateway counts."""
     async with standing(empty_database, **{dimension: "3/hour"}) as stand:
         mails = ["ines@example.com" if dimension == "email" else f"u{n}@example.com"
@@ -336,8 +338,8 @@ async def test_a_log_that_is_shortened_meanwhile_holds(
 async def test_a_log_that_was_emptied_does_not_hold(database: Database, empty_database: str) -> None:
     await entries(database, 3)
     assert (await service.verify(database)).fault == ""
-    with pytest.raises(Exception, match="append-only"):
-        await execute(empty_database, "TRUNCATE audit_log")
+    await execute(empty_database, "TRUNCATE audit_log")
+    assert (await service.verify(database)).fault == "the chain goes to entry 3, the log ends at 0"
 
 
 # --- personal data ---------------------------------------------------------------------------------
@@ -381,6 +383,7 @@ async def test_nothing_is_left_of_a_person(
         await shop.shop.guards.flush()
         before = await everything(database)
         assert "Vossberg" in before
+        audit.origin.set(audit.Origin("operator"))
         await privacy.erase(database, mail)
         after = await everything(database)
     words = ("mara.voss", "Maralena", "Vossberg", "Hidden Lane", "3105559977", place)

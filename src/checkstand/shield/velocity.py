@@ -5,8 +5,9 @@ address, the cart, the e-mail, the account and the gateway as a whole, in the da
 processes see the same and a restart forgets nothing. Only declines count: no success, no replay, no
 gateway that takes no card. Values are kept as digests.
 
-Charges that are under way when a budget runs out still go through: a budget may be overrun by as
-many as are at the gateway at that moment.
+Carts can be made in peace and paid for in one moment. So charges that are at their gateway right
+now count, for the address, the e-mail and the account, as if they were declined: when one of them
+succeeds, its place is free again. What is opened in the same few milliseconds is not seen.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from checkstand.errors import TooManyDeclines
 from checkstand.kit import crypto
 from checkstand.kit.network import household
 from checkstand.shield import store
-from checkstand.shield.store import Decision
+from checkstand.shield.store import Decision, Seen
 from checkstand.storage.database import Connection, Database
 
 _log = logging.getLogger(__name__)
@@ -45,6 +46,12 @@ class Dimension(StrEnum):
     EMAIL = "email"
     ACCOUNT = "account"
     GATEWAY = "gateway"
+
+
+_IN_VOLLEYS = frozenset((Dimension.ADDRESS, Dimension.EMAIL, Dimension.ACCOUNT))
+"""Of which what is under way counts: a cart has one charge at a time, a gateway many good ones."""
+_SOON = 5
+"""Seconds until a charge that is under way has probably ended."""
 
 
 class ChargeLike(Protocol):
@@ -110,10 +117,10 @@ class Velocity:
         marks = self._marks(charge)
         since = {name: now - timedelta(seconds=self._budget(name).seconds) for name in marks}
         found = await store.ask(connection, charge.attempt_id, marks, since, now)
-        spent = {name: times for name, times in found.items() if self._is_spent(name, times)}
+        spent = {name: seen for name, seen in found.items() if self._is_spent(name, seen)}
         if spent:
             self._stand(charge, found, spent, now)
-        elif any(found.values()):
+        elif any(seen.declines for seen in found.values()):
             self._note("allowed", charge, found, "within every budget", now)
 
     async def after_decline(self, connection: Connection, attempt_id: str, now: datetime) -> None:
@@ -152,8 +159,8 @@ class Velocity:
     def _stand(
         self,
         charge: ChargeLike,
-        found: Mapping[str, list[datetime]],
-        spent: Mapping[str, list[datetime]],
+        found: Mapping[str, Seen],
+        spent: Mapping[str, Seen],
         now: datetime,
     ) -> None:
         """What is done about a budget that is spent."""
@@ -167,7 +174,7 @@ class Velocity:
             return
         verdict = "challenged" if self.challenge is not None else "refused"
         self._note(verdict, charge, found, f"spent: {names}", now)
-        wait = max(self._free_again(name, times, now) for name, times in spent.items())
+        wait = max(self._free_again(name, seen.declines, now) for name, seen in spent.items())
         asked = {"challenge": dict(self.challenge.describe())} if self.challenge else {}
         raise TooManyDeclines(data=asked, retry_after=wait)
 
@@ -189,12 +196,16 @@ class Velocity:
     def _budget(self, name: str) -> Budget:
         return self.budgets[Dimension(name)]
 
-    def _is_spent(self, name: str, times: list[datetime]) -> bool:
-        return len(times) >= self._budget(name).declines
+    def _is_spent(self, name: str, seen: Seen) -> bool:
+        under_way = seen.under_way if Dimension(name) in _IN_VOLLEYS else 0
+        return len(seen.declines) + under_way >= self._budget(name).declines
 
     def _free_again(self, name: str, times: list[datetime], now: datetime) -> int:
-        """Seconds until one of the declines that spent the budget is out of its window."""
+        """Seconds until one of the declines that spent the budget is out of its window, or one of
+        the charges under way has ended."""
         budget = self._budget(name)
+        if len(times) < budget.declines:
+            return _SOON
         blocking = times[-budget.declines]
         free = blocking + timedelta(seconds=budget.seconds)
         return max(1, math.ceil((free - now).total_seconds()))
@@ -203,19 +214,22 @@ class Velocity:
         self,
         verdict: str,
         charge: ChargeLike,
-        found: Mapping[str, list[datetime]],
+        found: Mapping[str, Seen],
         reason: str,
         now: datetime,
     ) -> None:
         counts = {
             name: {
-                "declines": len(times),
+                "declines": len(seen.declines),
+                "under_way": seen.under_way,
                 "limit": self._budget(name).declines,
                 "seconds": self._budget(name).seconds,
             }
-            for name, times in found.items()
+            for name, seen in found.items()
         }
-        said = ", ".join(f"{n} {c['declines']}/{c['limit']}" for n, c in counts.items())
+        said = ", ".join(
+            f"{n} {c['declines']}+{c['under_way']}/{c['limit']}" for n, c in counts.items()
+        )
         level = logging.INFO if verdict == "allowed" else logging.WARNING
         _log.log(
             level, "shield: %s (%s; %s) %s", verdict, reason, said, audit.origin.get().request_id

@@ -55,7 +55,7 @@ class DecisionOut(BaseModel):
     gateway: str
     request_id: str
     counts: dict[str, dict[str, int]] = Field(
-        description="Declines, limit and seconds of each budget that was looked at."
+        description="Declines, charges under way, limit and seconds of each budget looked at."
     )
     reason: str
 
