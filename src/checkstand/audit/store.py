@@ -216,9 +216,7 @@ async def erase_personal(
     return len(gone)
 
 
-async def about(
-    connection: Connection, names: Sequence[str], logins: Sequence[str]
-) -> list[Entry]:
+async def about(connection: Connection, names: Sequence[str], logins: Sequence[str]) -> list[Entry]:
     """The same entries, the oldest first."""
     rows = await connection.fetch(
         f"SELECT * FROM audit_log WHERE {_ABOUT} ORDER BY id", list(names), list(logins)

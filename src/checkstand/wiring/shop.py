@@ -158,6 +158,11 @@ def build(
         post,
         before.credentials if before else Credentials(database, clock=clock),
     )
+
+    def forget_people() -> None:
+        people.forget()
+        guards.pages.forget()
+
     back_office = BackOffice(charging)
     webhooks = Inbound(database, payments, clock)
     if before is not None:
@@ -191,7 +196,7 @@ def build(
         my_account=people.my_account,
         history=people.history,
         post=post,
-        forget_people=people.forget,
+        forget_people=forget_people,
     )
 
 
