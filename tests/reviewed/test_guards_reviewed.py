@@ -5,20 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
-import orjson
 import pytest
 
 from checkstand import audit
 from checkstand.access import keys
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import KeyKind
-from checkstand.app import create_app
 from checkstand.audit import service
 from checkstand.errors import ParameterInvalid
 from checkstand.guarding import Hooks
@@ -64,7 +60,7 @@ async def page_key(shop: Storefront, *origins: str) -> dict[str, str]:
     return {"consumer_key": made.consumer_key}
 
 
-# --- where a client comes from ---------------------------------------------------------------------
+# --- where a client comes from
 
 
 @pytest.mark.parametrize(
@@ -80,7 +76,7 @@ def test_a_header_that_makes_no_sense_costs_no_time(junk: str) -> None:
     assert seen[0] == "198.51.100.4"
 
 
-# --- limits ----------------------------------------------------------------------------------------
+# --- limits
 
 
 async def test_a_full_batch_fits_the_default_limits(empty_database: str, shirt: None) -> None:
@@ -140,7 +136,7 @@ async def test_a_hook_does_not_keep_good_sign_ins_from_being_forgiven(empty_data
 
 
 async def test_a_page_that_loads_many_things_at_once_signs_in(empty_database: str) -> None:
-    """An SDK with Basic credentials sends them with every request, and a page sends many at once."""
+    """An SDK with Basic credentials sends them every time, and a page asks for much."""
     chosen = limited(sign_in="3/minute")
     async with running(shop_settings(empty_database, **chosen)) as shop:
         await administrator(shop.shop, "a good password")
@@ -171,7 +167,7 @@ async def test_a_good_key_is_not_shut_out_by_somebodys_guesses(empty_database: s
         assert (await shop.call("GET", f"{V2}/cart", keys=shop.keys)).status_code == 200
 
 
-# --- keys ------------------------------------------------------------------------------------------
+# --- keys
 
 
 async def test_pages_may_confirm_orders_and_send_batches(empty_database: str, shirt: None) -> None:
@@ -185,6 +181,9 @@ async def test_pages_may_confirm_orders_and_send_batches(empty_database: str, sh
         for version in (V2, PREVIEW):
             path = f"{version}/order-received/{placed['order_id']}"
             assert (await shop.call("GET", path, **order)).status_code == 200, version
+        person = {"email": "mara@example.com", "requested_password": PASSWORD}
+        joined = await shop.call("POST", f"{V2}/register", person, keys=key, headers=said)
+        assert joined.status_code == 200, joined.text
         add = {"method": "POST", "path": "/cocart/v2/cart/add-item", "body": {"id": "1"}}
         admin = {"method": "GET", "path": "/cocart/v2/sessions"}
         batch = await shop.call("POST", BATCH, {"requests": [add]}, keys=key, headers=said)
@@ -233,7 +232,7 @@ async def test_pages_of_a_publishable_key_may_read_the_answers(
         assert "Access-Control-Allow-Origin" not in gone.headers
 
 
-# --- the shield ------------------------------------------------------------------------------------
+# --- the shield
 
 
 @pytest.mark.parametrize("dimension", ["address", "email"])
@@ -266,7 +265,7 @@ async def test_a_volley_does_not_get_past_a_budget(
         assert stopped.count(False) == 3 == len(stand.card.asked)
 
 
-# --- the audit log ---------------------------------------------------------------------------------
+# --- the audit log
 
 
 async def entries(database: Database, count: int) -> None:
@@ -344,7 +343,7 @@ async def test_a_log_that_was_emptied_does_not_hold(
     assert (await service.verify(database)).fault == "the chain goes to entry 3, the log ends at 0"
 
 
-# --- personal data ---------------------------------------------------------------------------------
+# --- personal data
 
 
 async def everything(database: Database) -> str:
@@ -394,7 +393,7 @@ async def test_nothing_is_left_of_a_person(
     assert (await service.verify(database)).fault == ""
 
 
-# --- secrets ---------------------------------------------------------------------------------------
+# --- secrets
 
 
 async def test_secrets_are_in_no_row_no_answer_and_no_log(

@@ -23,16 +23,12 @@ from checkstand.shield.counting import Standing
 from checkstand.shield.limits import Operation, RateLimits
 from checkstand.wiring import Shop
 
+_SHOPPERS = (
+    "address/", "cart", "checkout", "logout", "my-account", "order-received/", "products",
+    "register", "store",
+)  # fmt: skip
 _FOR_PAGES = (
-    "/wp-json/cocart/v2/cart",
-    "/wp-json/cocart/v2/checkout",
-    "/wp-json/cocart/v2/products",
-    "/wp-json/cocart/v2/store",
-    "/wp-json/cocart/v2/address/",
-    "/wp-json/cocart/v2/order-received/",
-    "/wp-json/cocart/preview/checkout",
-    "/wp-json/cocart/preview/order-received/",
-    "/wp-json/cocart/preview/address/",
+    *(f"/wp-json/cocart/{version}/{route}" for version in ("v2", "preview") for route in _SHOPPERS),
     "/wp-json/cocart/batch",
     "/wp-json/batch/v1",
 )
@@ -62,7 +58,7 @@ def welcome(request: Request, shop: Shop, caller: Caller) -> None:
         return
     if key.publishable and not request.scope["path"].startswith(_FOR_PAGES):
         shop.guards.usage.failed(key.id, route_of(request))
-        raise PermissionTooSmall("A publishable key opens the catalogue, carts and checkouts only.")
+        raise PermissionTooSmall("A publishable key is for what shoppers do.")
     shop.guards.usage.used(key.id, route_of(request), address, publishable=key.publishable)
 
 

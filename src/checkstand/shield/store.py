@@ -9,7 +9,6 @@ from typing import Any
 
 from checkstand.storage.database import Connection
 
-
 UNDER_WAY = timedelta(seconds=20)
 """How long a charge may be at its gateway and count as under way."""
 
