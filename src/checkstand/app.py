@@ -42,6 +42,33 @@ from checkstand.wiring import Shop, open_shop
 _LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 _LOCAL_URL = re.compile(r"https?://(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(/|$)")
 BACK_OFFICE = (sessions.router, *admin.routers)
+ROUTERS = (
+    checkout.router,
+    cart.router,
+    items.router,
+    coupons.router,
+    extras.router,
+    v2_checkout.router,
+    # Fixed words before products: /products/tags is no product.
+    reviews.router,
+    taxonomies.router,
+    products.router,
+    carriage.router,
+    store.router,
+    checkout_config.router,
+    address.router,
+    payments.router,
+    v2_orders.router,
+    batch.router,
+    hooks.router,
+    my_account.router,
+    signing.router,
+    pages.router,
+    sandbox.router,
+    *BACK_OFFICE,
+)
+"""One flat table, the busiest first: routes are tried one after another, and a router inside a
+router costs more than the trip to the database."""
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -76,33 +103,7 @@ def create_app(settings: Settings, *, alone: bool = False, **open_with: Any) -> 
     )
     problems.install(app)
     describe.install(app)
-    # One flat table, the busiest first: routes are tried one after another, and a router inside a
-    # router costs more than the trip to the database.
-    for router in (
-        checkout.router,
-        cart.router,
-        items.router,
-        coupons.router,
-        extras.router,
-        v2_checkout.router,
-        # Fixed words before products: /products/tags is no product.
-        reviews.router,
-        taxonomies.router,
-        products.router,
-        carriage.router,
-        store.router,
-        checkout_config.router,
-        address.router,
-        payments.router,
-        v2_orders.router,
-        batch.router,
-        hooks.router,
-        my_account.router,
-        signing.router,
-        pages.router,
-        sandbox.router,
-        *BACK_OFFICE,
-    ):
+    for router in ROUTERS:
         app.router.routes.extend(router.routes)
     app.router.routes.extend(measuring.router(settings.server.metrics).routes)
     app.add_middleware(measuring.Measured, tells=settings.server.timing)

@@ -336,6 +336,25 @@ async def test_pay_for_order(shopper: Storefront, gateway: ScriptedGateway) -> N
     assert len(gateway.ledger) == 1
 
 
+async def test_what_was_prepared_for_another_amount_is_called_off_soon(
+    shopper: Storefront, gateway: ScriptedGateway
+) -> None:
+    """The browser has paid for the cart as it is now, and the page pays an older order with it."""
+    order = await failed_order(shopper, gateway)
+    await shopper.add(1, 1)
+    await context(shopper)
+    [(reference,)] = await sql(shopper, "SELECT reference FROM payment_contexts")
+    refused = await shopper.call(
+        "POST",
+        f"{PREVIEW}/order-received/{order['id']}/pay",
+        {"payment_method": "card", "payment_data": {"payment_id": reference}},
+        order_key=order["key"],
+    )
+    assert refused.json()["code"] == "cocart_payment_context_expired"
+    await shopper.shop.worker.end_contexts()
+    assert len(gateway.voided) == 1
+
+
 async def test_paying_an_order_can_fail_and_need_action(
     shopper: Storefront, gateway: ScriptedGateway
 ) -> None:

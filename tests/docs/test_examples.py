@@ -19,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "docs" / "quickstart.md"
+SLOW = ROOT / "docs" / "howto" / "find-what-is-slow.md"
+STOREFRONT = ROOT / "docs" / "howto" / "build-a-storefront.md"
 README = ROOT / "README.md"
 ADDRESS, KEY, SECRET = "http://127.0.0.1:8000", "ck_YOUR_KEY", "cs_YOUR_SECRET"
 PATIENCE = 120.0
@@ -126,11 +128,10 @@ def agrees(documented: Any, actual: Any) -> bool:
     return bool(documented == actual)
 
 
-def test_quickstart(shop: Shop, tmp_path: Path) -> None:
-    found = blocks(QUICKSTART)
-    scripts = [shop.concrete(text) for kind, text in found if kind == "bash"]
-    assert any("preview/checkout" in script for script in scripts)
-    printed = run(scripts, tmp_path)
+def followed(page: Path, shop: Shop, folder: Path) -> list[Any]:
+    """What the page's examples answered, each as it is documented."""
+    found = blocks(page)
+    printed = run([shop.concrete(text) for kind, text in found if kind == "bash"], folder)
     turn, checked = -1, []
     for kind, text in found:
         if kind == "bash":
@@ -139,9 +140,28 @@ def test_quickstart(shop: Shop, tmp_path: Path) -> None:
         (answer,) = answers(printed[turn])
         assert agrees(json.loads(text), answer), f"{text}\nbut it was\n{printed[turn]}"
         checked.append(answer)
+    return checked
+
+
+def test_quickstart(shop: Shop, tmp_path: Path) -> None:
+    checked = followed(QUICKSTART, shop, tmp_path)
     orders = [answer["order_id"] for answer in checked if "order_id" in answer]
     assert len(orders) == 2
     assert len(set(orders)) == 1, "sent again, it is the same order"
+
+
+def test_storefront(shop: Shop, tmp_path: Path) -> None:
+    checked = followed(STOREFRONT, shop, tmp_path)
+    assert [each["status"] for each in checked if "payment_result" in each] == [
+        "failed",
+        "processing",
+    ]
+
+
+def test_metrics(shop: Shop, tmp_path: Path) -> None:
+    (script,) = [text for kind, text in blocks(SLOW) if kind == "bash"]
+    (printed,) = run([shop.concrete(script)], tmp_path)
+    assert int(printed) > 0
 
 
 def test_readme_orders(shop: Shop, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from checkstand.catalog import store as catalog
 from checkstand.catalog.importers.woocommerce import import_products
 from checkstand.cli.private_files import write_private, write_private_text
 from checkstand.errors import AuthenticationFailed
+from checkstand.promotions import store as promotions
+from checkstand.promotions.model import Coupon, CouponKind
 from checkstand.settings import Settings
 from checkstand.storage import migrate
 from checkstand.storage.database import Database, PoolOptions
@@ -30,6 +33,17 @@ from checkstand.wiring import base_currency
 ADMIN = "admin"
 _KEYS_FILE = "demo-keys.json"
 _JWT_FILE = "demo-jwt-secret"
+_COUPONS = (
+    Coupon(
+        code="welcome10",
+        kind=CouponKind.PERCENT,
+        amount=Decimal(10),
+        description="10% off everything",
+    ),
+    Coupon(code="5off", kind=CouponKind.FIXED_CART, amount=Decimal(500), minimum=3000),
+    Coupon(code="sailfree", kind=CouponKind.PERCENT, free_shipping=True),
+)
+"""Amounts in cents: the demo shop sells in dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,9 @@ async def prepare(settings: Settings, data_dir: Path) -> DemoShop:
                     database, folder / "products.csv", base_currency(settings.store), None
                 )
                 await import_rates(database, folder / "tax_rates.csv")
+            async with database.transaction() as connection:
+                for coupon in _COUPONS:
+                    await promotions.insert(connection, coupon)
         keys = await _keys(database, data_dir / _KEYS_FILE)
         async with database.acquire() as connection:
             return DemoShop(keys, await catalog.list_products(connection, 1000))

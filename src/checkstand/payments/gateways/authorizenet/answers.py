@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from checkstand.payments.gateways.authorizenet.api import Answer, Silent, word
+from checkstand.payments.gateways.authorizenet.api import Answer, word
+from checkstand.payments.gateways.silence import Silent
 
 
 @dataclass(frozen=True, slots=True)

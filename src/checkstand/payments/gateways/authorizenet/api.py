@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from checkstand.payments.gateways.silence import Silent
 from checkstand.payments.gateways.trust import trusted
 
 _ADDRESSES = {
@@ -23,10 +24,6 @@ _ADDRESSES = {
 PATH = "/xml/v1/request.api"
 # Errors of Authorize.Net's own: it does not say whether anything was done.
 _NOT_FINAL = frozenset({"E00001", "E00053", "E00104"})
-
-
-class Silent(Exception):
-    """No answer, or none that can be read: the request may or may not have had its effect."""
 
 
 @dataclass(frozen=True, slots=True)

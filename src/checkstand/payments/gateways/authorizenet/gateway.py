@@ -12,9 +12,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -26,11 +25,12 @@ from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.authorizenet import ledger, names, reasons, refunds, requests
 from checkstand.payments.gateways.authorizenet.account import Account
 from checkstand.payments.gateways.authorizenet.answers import Said, said
-from checkstand.payments.gateways.authorizenet.api import Answer, Api, Silent
+from checkstand.payments.gateways.authorizenet.api import Answer, Api
 from checkstand.payments.gateways.authorizenet.ledger import Transaction
 from checkstand.payments.gateways.authorizenet.webhooks import Webhooks
 from checkstand.payments.gateways.payment_data import Unusable
 from checkstand.payments.gateways.remembered import Remembered
+from checkstand.payments.gateways.silence import Silent, spoken
 from checkstand.payments.model import (
     Approved,
     Attempt,
@@ -101,19 +101,19 @@ class AuthorizeNetGateway:
         return ""
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
-        return await self._answered(self._charge(attempt, payment), attempt.reference)
+        return await spoken(self._charge(attempt, payment), attempt.reference, self.timeout)
 
     async def lookup(self, attempt: Attempt) -> Outcome:
-        return await self._answered(self._look_up(attempt), attempt.reference)
+        return await spoken(self._look_up(attempt), attempt.reference, self.timeout)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
-        return await self._answered(self._capture(attempt, amount), attempt.reference)
+        return await spoken(self._capture(attempt, amount), attempt.reference, self.timeout)
 
     async def void(self, attempt: Attempt) -> Outcome:
-        return await self._answered(self._void(attempt), attempt.reference)
+        return await spoken(self._void(attempt), attempt.reference, self.timeout)
 
     async def refund(self, refund: Refund) -> Outcome:
-        return await self._answered(self._refund(refund), refund.reference)
+        return await spoken(self._refund(refund), refund.reference, self.timeout)
 
     async def parse_webhook(self, raw: bytes, headers: Mapping[str, str]) -> Notice | None:
         """A notification carries no more than 20 characters of ours, so Authorize.Net is asked
@@ -136,16 +136,6 @@ class AuthorizeNetGateway:
 
     async def close(self) -> None:
         await self.api.close()
-
-    async def _answered(self, work: Awaitable[Outcome], reference: str) -> Outcome:
-        """The outcome of `work`, Unknown when Authorize.Net keeps silent or takes too long."""
-        try:
-            async with asyncio.timeout(self.timeout * 0.95):
-                return await work
-        except Silent as silence:
-            return Unknown(str(silence), reference)
-        except TimeoutError:
-            return Unknown("the answers took too long", reference)
 
     # --- charging -------------------------------------------------------------------------------
 

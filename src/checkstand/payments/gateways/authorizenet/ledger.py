@@ -13,7 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from checkstand.payments.gateways.authorizenet import names
-from checkstand.payments.gateways.authorizenet.api import Answer, Api, Silent, members, word
+from checkstand.payments.gateways.authorizenet.api import Answer, Api, members, word
+from checkstand.payments.gateways.silence import Silent
 
 CAPTURED = frozenset(
     """capturedPendingSettlement settledSuccessfully pendingSettlement pendingFinalSettlement

@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 
 from checkstand.kit.money import Currency, is_currency
+from checkstand.payments.gateways.silence import Silent
 from checkstand.payments.gateways.trust import trusted
 
 _log = logging.getLogger(__name__)
@@ -28,10 +29,6 @@ _ADDRESSES = {
 }
 # Refused for now, or still under way under the same key: nothing final was said.
 _NOT_FINAL = frozenset({408, 409, 425})
-
-
-class Silent(Exception):
-    """No answer, or none that can be read: the request may or may not have had its effect."""
 
 
 @dataclass(frozen=True, slots=True)

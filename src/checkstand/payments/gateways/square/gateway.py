@@ -18,9 +18,8 @@ which needs the payment's id, takes. Then:
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +30,7 @@ from checkstand.payments.gateway import Context, Description, Due, House, Notice
 from checkstand.payments.gateways import taken
 from checkstand.payments.gateways.payment_data import Unusable
 from checkstand.payments.gateways.remembered import Remembered
+from checkstand.payments.gateways.silence import Silent, spoken
 from checkstand.payments.gateways.square import orders, refunds
 from checkstand.payments.gateways.square.account import Account
 from checkstand.payments.gateways.square.api import (
@@ -38,7 +38,6 @@ from checkstand.payments.gateways.square.api import (
     Api,
     Problem,
     Seen,
-    Silent,
     codes_of,
     unreadable,
 )
@@ -120,19 +119,19 @@ class SquareGateway:
         return ""
 
     async def charge(self, attempt: Attempt, payment: Mapping[str, Any]) -> Outcome:
-        return await self._answered(self._charge(attempt, payment), attempt.reference)
+        return await spoken(self._charge(attempt, payment), attempt.reference, self.timeout)
 
     async def lookup(self, attempt: Attempt) -> Outcome:
-        return await self._answered(self._look_up(attempt), attempt.reference)
+        return await spoken(self._look_up(attempt), attempt.reference, self.timeout)
 
     async def capture(self, attempt: Attempt, amount: Money) -> Outcome:
-        return await self._answered(self._capture(attempt, amount), attempt.reference)
+        return await spoken(self._capture(attempt, amount), attempt.reference, self.timeout)
 
     async def void(self, attempt: Attempt) -> Outcome:
-        return await self._answered(self._void(attempt), attempt.reference)
+        return await spoken(self._void(attempt), attempt.reference, self.timeout)
 
     async def refund(self, refund: Refund) -> Outcome:
-        return await self._answered(self._refund(refund), refund.reference)
+        return await spoken(self._refund(refund), refund.reference, self.timeout)
 
     async def parse_webhook(self, raw: bytes, headers: Mapping[str, str]) -> Notice | None:
         return self.webhooks.notice(raw, headers)
@@ -142,16 +141,6 @@ class SquareGateway:
 
     async def close(self) -> None:
         await self.api.close()
-
-    async def _answered(self, work: Awaitable[Outcome], reference: str) -> Outcome:
-        """The outcome of `work`, Unknown when Square keeps silent or takes too long."""
-        try:
-            async with asyncio.timeout(self.timeout * 0.95):
-                return await work
-        except Silent as silence:
-            return Unknown(str(silence), reference)
-        except TimeoutError:
-            return Unknown("the answers took too long", reference)
 
     # --- charging -------------------------------------------------------------------------------
 

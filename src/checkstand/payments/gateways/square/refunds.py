@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from checkstand.payments.gateways.silence import Silent
 from checkstand.payments.gateways.square import orders
 from checkstand.payments.gateways.square.api import (
     Api,
     Problem,
     Seen,
-    Silent,
     codes_of,
     unreadable,
 )
