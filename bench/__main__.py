@@ -89,7 +89,7 @@ def _measure(
                 found.paths = [*found.paths, path]
     if "guards" in parts:
         _say("guards: GET checkout with and without key and limits")
-        found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
+        found.guards = guarding.measure(stage, 20 if found.quick else 200)
     if "checkouts" in parts:
         orders = 500 if found.quick else 3_000
         _say(f"{orders:,} checkouts through the sandbox, {checkouts.AT_ONCE} at once")
