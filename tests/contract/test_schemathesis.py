@@ -33,13 +33,19 @@ import pytest
 import requests
 import schemathesis
 
+from checkstand.access.credentials import create_account
+from checkstand.access.principal import Role
 from checkstand.app import create_app
 from checkstand.kit import ids
 from checkstand.settings import Settings
+from checkstand.storage.database import Database, PoolOptions
 from tests.contract.live import LiveShop, live_shop_process, stock_the_shop
 from tests.makers import BILLING, PREVIEW, V2, shop_settings
 
 TIMEOUT = 60
+ADMIN = "/wp-json/checkstand/v1/admin"
+BOSS = ("admin", "a good password")
+BOSS_AT = ("admin", "admin@shop.example", "a good password")
 SHIRT_KEY = ids.item_key(1, 0, {}, {})
 REMOVED_KEY = ids.item_key(1, 0, {}, {"print": "A"})
 CHOICES = {
@@ -107,6 +113,20 @@ class Shopper:
     session: requests.Session = field(default_factory=requests.Session)
     cart_key: str = ""
     order: dict[str, Any] = field(default_factory=dict)
+    own_keys: set[int] = field(default_factory=set)
+    """What the calls are signed with, and must not be revoked by one of them."""
+
+    def looks_after_keys(self) -> None:
+        self.own_keys = {key["id"] for key in self._administer("GET", "keys", None)}
+
+    def spare_key(self) -> int:
+        return int(self._administer("POST", "keys", {"name": "spare"})["id"])
+
+    def _administer(self, method: str, path: str, body: Any) -> Any:
+        url = f"{self.shop.url}{ADMIN}/{path}"
+        answer = self.session.request(method, url, json=body, auth=BOSS, timeout=TIMEOUT)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def ready(self) -> None:
         """A cart as above, unless there is one that nothing was done to."""
@@ -143,6 +163,7 @@ def shopper(postgres_url: str) -> Iterator[Shopper]:
     asyncio.run(stock_the_shop(postgres_url))
     with live_shop_process(shop_settings(postgres_url)) as shop:
         shopper = Shopper(shop)
+        shopper.looks_after_keys()
         shopper.orders()
         with shopper.session:
             yield shopper
@@ -151,9 +172,15 @@ def shopper(postgres_url: str) -> Iterator[Shopper]:
 async def _emptied(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("TRUNCATE products RESTART IDENTITY CASCADE")
+        await connection.execute("TRUNCATE products, accounts RESTART IDENTITY CASCADE")
     finally:
         await connection.close()
+    database = await Database.open(url, PoolOptions(min_size=1, max_size=1))
+    try:
+        async with database.transaction() as connection:
+            await create_account(connection, *BOSS_AT, Role.ADMINISTRATOR)
+    finally:
+        await database.close()
 
 
 def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
@@ -172,11 +199,15 @@ def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
 def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
     """Gives three of four right requests things that exist, which no generator could guess."""
     assert case.meta is not None
+    if _number(case.path_parameters.get("key_id")) in shopper.own_keys:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if not case.meta.generation.mode.is_positive or dice % 4 == 0:
         return
     if "item_key" in case.path_parameters:
         restoring = case.method in ("PUT", "PATCH")
         case.path_parameters["item_key"] = REMOVED_KEY if restoring else SHIRT_KEY
+    if "key_id" in case.path_parameters:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if "order_id" in case.path_parameters:
         case.path_parameters["order_id"] = shopper.order["order_id"]
         case.query["order_key"] = shopper.order["order_key"]
@@ -184,6 +215,14 @@ def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
         case.query.pop(name, None)
     if isinstance(case.body, dict):
         _aimed_body(case)
+
+
+def _number(value: Any) -> int:
+    """The number that is meant: `1`, `"1"`, `"01"`, `"1.0"`; 0 for what is none."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _aimed_body(case: schemathesis.Case) -> None:
@@ -207,6 +246,8 @@ def _tried(case: schemathesis.Case, shopper: Shopper) -> None:
     shopper.ready()
     # Half of the calls speak the other dialect, and some have no cart but that of the query.
     keys = shopper.shop.tutorial if dice // 4 % 2 else shopper.shop.reference
+    if case.path.startswith(ADMIN):
+        keys = BOSS
     headers = {"Cart-Key": shopper.cart_key} if dice // 8 % 8 else {}
     answer = case.call_and_validate(
         base_url=shopper.shop.url,

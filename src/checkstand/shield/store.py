@@ -36,6 +36,15 @@ class Decision:
     id: int = 0
 
 
+async def queue_up(connection: Connection, values: Sequence[str]) -> None:
+    """Waits for other charges of the same values whose transactions are about to end, so that
+    `ask` sees them. Nothing else is locked after this: nobody can wait for each other."""
+    locks = sorted(int.from_bytes(bytes.fromhex(value[:16]), signed=True) for value in values)
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) AS t (lock)", locks
+    )
+
+
 async def ask(
     connection: Connection,
     attempt_id: str,

@@ -7,7 +7,7 @@ gateway that takes no card. Values are kept as digests.
 
 Carts can be made in peace and paid for in one moment. So charges that are at their gateway right
 now count, for the address, the e-mail and the account, as if they were declined: when one of them
-succeeds, its place is free again. What is opened in the same few milliseconds is not seen.
+succeeds, its place is free again. Charges of one of these queue up where they are opened.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class Velocity:
             return
         marks = self._marks(charge)
         since = {name: now - timedelta(seconds=self._budget(name).seconds) for name in marks}
+        await store.queue_up(connection, [marks[name] for name in marks if name in _IN_VOLLEYS])
         found = await store.ask(connection, charge.attempt_id, marks, since, now)
         spent = {name: seen for name, seen in found.items() if self._is_spent(name, seen)}
         if spent:
