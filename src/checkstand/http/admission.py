@@ -32,7 +32,7 @@ _FOR_PAGES = (
     "/wp-json/cocart/batch",
     "/wp-json/batch/v1",
 )
-"""Where a publishable key may be sent along (ADR 0022). Of a batch, each part is looked at."""
+"""Where a publishable key may be sent along (ADR 0024). Of a batch, each part is looked at."""
 _OF_KEYS = "keys "
 """Failures of keys are counted apart from those of passwords."""
 _LONGEST_PROOF = 4096
@@ -119,6 +119,9 @@ async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Ac
     account from one address, until one succeeds; and those that fail from one address. Each is
     noted; of sign-ins that every request repeats, the first in a quarter of an hour."""
     credentials = shop.credentials
+    known = credentials.recalled(login, password)
+    if known is not None:
+        return known
     # A page that sends many requests at once signs in once, for all of them.
     async with credentials.turn(login, password):
         known = credentials.recalled(login, password)
