@@ -15,6 +15,7 @@ from checkstand import audit
 from checkstand.access import keys
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import KeyKind
+from checkstand.access.usage import KeyUsage
 from checkstand.audit import service
 from checkstand.errors import ParameterInvalid
 from checkstand.guarding import Hooks
@@ -24,7 +25,7 @@ from checkstand.privacy import service as privacy
 from checkstand.shield.limits import Ask
 from checkstand.storage.database import Database
 from tests.api.test_keys import ADMIN, BOSS, PAGE
-from tests.api.test_shield import refused, standing
+from tests.api.test_shield import Time, refused, standing
 from tests.makers import (
     BILLING,
     PASSWORD,
@@ -197,6 +198,33 @@ async def test_a_key_that_has_ended_already_is_not_made(database: Database) -> N
     async with database.transaction() as connection:
         with pytest.raises(ParameterInvalid):
             await keys.create(connection, Terms("late", expires_at=yesterday))
+
+
+async def test_a_network_in_use_is_not_forgotten(database: Database) -> None:
+    """Networks that were not seen for 90 days are swept, also those of a server that runs longer."""
+    clock = Time()
+    alerts: list[str] = []
+
+    def note(topic: str, subject: str, detail: dict[str, object]) -> None:
+        alerts.append(f"{topic} {subject}")
+
+    usage = KeyUsage(database, clock, note)
+    async with database.transaction() as connection:
+        made = await keys.create(connection, Terms("server"))
+    for address in ("198.51.100.1", "203.0.113.1"):
+        usage.used(made.id, "GET /", address, publishable=False)
+        await usage.flush()
+    alerts.clear()
+    for _ in range(4):
+        clock.at += timedelta(days=40)
+        for address in ("198.51.100.1", "203.0.113.1"):
+            usage.used(made.id, "GET /", address, publishable=False)
+        await usage.flush()
+        await usage.sweep()
+    again = KeyUsage(database, clock, note)
+    again.used(made.id, "GET /", "203.0.113.1", publishable=False)
+    await again.flush()
+    assert alerts == []
 
 
 async def test_pages_of_a_publishable_key_may_read_the_answers(

@@ -38,8 +38,8 @@ async def open_shop(
     `clock`, `gateways`, `hooks` (added to those of the settings) and the mail's `carrier` (instead
     of the settings') come in here for tests. `reread` gives the settings anew when a reload
     is announced, `on_reload` gets the shop built of them. `work`: whether the worker runs in this
-    process; None as the settings say. False leaves out all that a shop does by itself: what guards
-    it writes is written by `guards.flush()` and at the end.
+    process; None as the settings say. False leaves out everything that a shop does by itself; what
+    its guards note is then written by `guards.flush()` and at the end.
     """
     url = settings.database.url
     if not url:
