@@ -111,8 +111,8 @@ def open_stage() -> Iterator[Stage]:
 
 
 def bench_settings(database_url: str) -> Settings:
-    """The demo shop's settings. Limits are off and budgets wide: all shoppers have one address here,
-    and would be refused."""
+    """The demo shop's settings. Limits are off and budgets wide: all shoppers have one address
+    here, and would be refused."""
     settings = demo_settings(database_url, "http://shop.test")
     limits = settings.rate_limits.model_copy(update={"enabled": False})
     wide = {"address": "1000000/hour", "email": "1000000/hour"}
