@@ -201,7 +201,7 @@ async def test_a_key_that_has_ended_already_is_not_made(database: Database) -> N
 
 
 async def test_a_network_in_use_is_not_forgotten(database: Database) -> None:
-    """Networks not seen for 90 days are swept, but not those that a long-lived server sees daily."""
+    """Networks not seen for 90 days are swept; those that a long-lived server sees are not."""
     clock = Time()
     alerts: list[str] = []
 
