@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from checkstand.storage.database import Connection
-
-UNDER_WAY = timedelta(seconds=20)
-"""How long a charge may be at its gateway and count as under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known about one value of a dimension: when charges were declined, the oldest first,
-    and how many are at their gateway right now."""
-
-    declines: list[datetime] = field(default_factory=list)
-    under_way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +24,16 @@ class Decision:
     id: int = 0
 
 
-async def queue_up(connection: Connection, values: Sequence[str]) -> None:
-    """Waits for other charges of the same values whose transactions are about to end, so that
-    `ask` sees them. Nothing else is locked after this: nobody can wait for each other."""
-    locks = sorted(int.from_bytes(bytes.fromhex(value[:16]), signed=True) for value in values)
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(lock) FROM unnest($1::bigint[]) AS t (lock)", locks
-    )
-
-
 async def ask(
     connection: Connection,
     attempt_id: str,
     marks: Mapping[str, str],
     since: Mapping[str, datetime],
     now: datetime,
-) -> dict[str, Seen]:
-    """When charges of each dimension's value were declined since its moment, and how many of them
-    are under way. Notes for whom this charge is, so that its decline is counted later; when it is
-    refused, the note goes with its transaction."""
+) -> dict[str, list[datetime]]:
+    """When charges of each dimension's value were declined since its moment, the oldest first.
+    Notes for whom this charge is, so that its decline is counted later; when it is refused, the
+    note goes with its transaction."""
     names = list(marks)
     rows = await connection.fetch(
         "WITH noted AS (INSERT INTO shield_marks (attempt_id, dimension, value, asked_at)"
@@ -64,26 +43,16 @@ async def ask(
         " AS w (dimension, value, since) JOIN LATERAL (SELECT dimension, declined_at"
         " FROM shield_marks WHERE dimension = w.dimension AND value = w.value"
         " AND declined_at > w.since ORDER BY declined_at DESC LIMIT 10000) m ON true"
-        # By the time first: a shop has few charges in these seconds, and one value many in a month.
-        " UNION ALL SELECT m.dimension, NULL FROM shield_marks m"
-        " JOIN payment_attempts a ON a.id = m.attempt_id"
-        " WHERE m.asked_at > $6 AND m.declined_at IS NULL AND a.state = 'open'"
-        " AND (m.dimension, m.value) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
-        " AND m.attempt_id <> $4 ORDER BY declined_at",
+        " ORDER BY m.declined_at",
         names,
         [marks[name] for name in names],
         [since[name] for name in names],
         attempt_id,
         now,
-        now - UNDER_WAY,
     )
-    found = {name: Seen() for name in names}
+    found: dict[str, list[datetime]] = {name: [] for name in names}
     for row in rows:
-        seen = found[row["dimension"]]
-        if row["declined_at"] is None:
-            found[row["dimension"]] = replace(seen, under_way=seen.under_way + 1)
-        else:
-            seen.declines.append(row["declined_at"])
+        found[row["dimension"]].append(row["declined_at"])
     return found
 
 

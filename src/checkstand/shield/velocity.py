@@ -7,7 +7,7 @@ gateway that takes no card. Values are kept as digests.
 
 Carts can be made in peace and paid for in one moment. So charges that are at their gateway right
 now count, for the address, the e-mail and the account, as if they were declined: when one of them
-succeeds, its place is free again. Charges of one of these queue up where they are opened.
+succeeds, its place is free again. Each process knows its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from checkstand.errors import TooManyDeclines
 from checkstand.kit import crypto
 from checkstand.kit.network import household
 from checkstand.shield import store
-from checkstand.shield.store import Decision, Seen
+from checkstand.shield.store import Decision
+from checkstand.shield.volley import UnderWay
 from checkstand.storage.database import Connection, Database
 
 _log = logging.getLogger(__name__)
@@ -93,6 +94,15 @@ class Budget:
         return cls(found.amount, found.get_expiry())
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """When charges of one value were declined, the oldest first, and how many are at their gateway
+    right now, where that counts."""
+
+    declines: list[datetime]
+    under_way: int
+
+
 Alert = Callable[[str, str, dict[str, object]], None]
 
 
@@ -105,6 +115,7 @@ class Velocity:
     exempt: Collection[str]
     alert: Alert
     challenge: Challenge | None = None
+    _under_way: UnderWay = field(default_factory=UnderWay)
     _decisions: list[Decision] = field(default_factory=list)
     _alerted: dict[str, datetime] = field(default_factory=dict)
 
@@ -116,18 +127,29 @@ class Velocity:
             return
         marks = self._marks(charge)
         since = {name: now - timedelta(seconds=self._budget(name).seconds) for name in marks}
-        await store.queue_up(connection, [marks[name] for name in marks if name in _IN_VOLLEYS])
-        found = await store.ask(connection, charge.attempt_id, marks, since, now)
+        declines = await store.ask(connection, charge.attempt_id, marks, since, now)
+        # No await from here to where it begins: of many at once, each sees those before.
+        found = {
+            name: Seen(times, self._under_way.count(marks[name], now) if name in _IN_VOLLEYS else 0)
+            for name, times in declines.items()
+        }
         spent = {name: seen for name, seen in found.items() if self._is_spent(name, seen)}
         if spent:
             self._stand(charge, found, spent, now)
-        elif any(seen.declines for seen in found.values()):
+        elif any(declines.values()):
             self._note("allowed", charge, found, "within every budget", now)
+        values = [value for name, value in marks.items() if name in _IN_VOLLEYS]
+        self._under_way.begin(charge.attempt_id, values, now)
+
+    def after_charge(self, attempt_id: str) -> None:
+        """The gateway has answered, and did not decline."""
+        self._under_way.end(attempt_id)
 
     async def after_decline(self, connection: Connection, attempt_id: str, now: datetime) -> None:
         """Counts the decline, once."""
         if self.mode is not Mode.OFF and await store.declined(connection, attempt_id, now):
             _log.info("the shield counts a decline: attempt %s", attempt_id)
+        self._under_way.end(attempt_id)
 
     async def proven(self, proof: str, address: str) -> bool:
         """Whether what a client sent passes the challenge. Asked before anything is locked: a
@@ -198,8 +220,7 @@ class Velocity:
         return self.budgets[Dimension(name)]
 
     def _is_spent(self, name: str, seen: Seen) -> bool:
-        under_way = seen.under_way if Dimension(name) in _IN_VOLLEYS else 0
-        return len(seen.declines) + under_way >= self._budget(name).declines
+        return len(seen.declines) + seen.under_way >= self._budget(name).declines
 
     def _free_again(self, name: str, times: list[datetime], now: datetime) -> int:
         """Seconds until one of the declines that spent the budget is out of its window, or one of
