@@ -17,7 +17,7 @@ from bench import guarding, importing, load, memory
 from bench.checkouts import Checkouts
 from bench.guarding import Guards
 from bench.importing import Imported
-from bench.listing import BUDGET_PER_SECOND, Listing
+from bench.listing import BUDGET_PER_SECOND, BUDGET_STATEMENTS, Listing
 from bench.memory import Footprint
 from bench.paths import Measured
 from bench.statements import Cost
@@ -165,11 +165,11 @@ def _listing_rows(seen: Listing | None) -> list[tuple[str, ...]]:
     if seen is None:
         return []
     what = f"pages of 10 of {seen.rows:,} products, {seen.queries:,} filters"
-    return [
+    rows: list[tuple[str, ...]] = [
         (
             f"{what}, {how}",
             f"{tally.per_second:,.0f} req/s, p95 {tally.p95:.1f} ms, {tally.failures} failures, "
-            f"{cpu:.1f} ms CPU of the worker each",
+            f"{cpu:.1f} ms CPU of worker and database each",
             f">= {BUDGET_PER_SECOND:,.0f} req/s",
             _ok(tally.per_second >= BUDGET_PER_SECOND and not tally.failures),
         )
@@ -178,6 +178,11 @@ def _listing_rows(seen: Listing | None) -> list[tuple[str, ...]]:
             ("each made anew", seen.anew, seen.anew_cpu_ms),
         )
     ]
+    most = f"{seen.statements} statements at most"
+    rows.append(
+        (f"{what}, each made anew", most, f"<= {BUDGET_STATEMENTS}", _ok(seen.ok_statements))
+    )
+    return rows
 
 
 def _ok(ok: bool) -> str:

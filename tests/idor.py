@@ -36,8 +36,8 @@ ATTACKERS = (
     "read-only key",
     "customer as admin",
 )
-_NOBODYS = ("attribute", "brand_id", "category_id", "code", "key_id", "reference", "review_id",
-            "tag_id", "term", "variation_id")  # fmt: skip
+_NOBODYS = ("attribute", "code", "key_id", "reference", "review_id",
+            "term", "term_id", "variation_id")  # fmt: skip
 JWT = "/wp-json/cocart/jwt"
 ADMIN = "/wp-json/checkstand/v1/admin"
 BILLING = {
@@ -112,6 +112,8 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
         ("POST", f"{V2}/cart/item/{{item_key}}"): {"quantity": "3"},
         ("PUT", f"{V2}/cart/item/{{item_key}}"): {"quantity": "3"},
         ("PATCH", f"{V2}/cart/item/{{item_key}}"): {"quantity": "3"},
+        ("POST", f"{V2}/cart/link"): {"keep_cart": False},
+        ("POST", f"{V2}/cart/load"): {"token": victim.cart_key},
         ("POST", f"{V2}/cart/update"): {"quantity": {victim.item_key: "3"}},
         ("POST", f"{PREVIEW}/checkout"): update,
         ("PUT", f"{PREVIEW}/checkout"): update,
@@ -255,6 +257,7 @@ async def belongings(stage: Stage) -> dict[str, list[str]]:
     found = {}
     for table, column, values in (
         ("carts", "cart_key", keys),
+        ("cart_links", "maker", keys),
         ("orders", "id", ids),
         ("order_lines", "order_id", ids),
         ("payment_attempts", "order_id", ids),

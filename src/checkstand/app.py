@@ -24,6 +24,7 @@ from checkstand.http.cocart.v2 import (
     coupons,
     extras,
     items,
+    links,
     products,
     reviews,
     sessions,
@@ -48,6 +49,7 @@ ROUTERS = (
     items.router,
     coupons.router,
     extras.router,
+    links.router,
     v2_checkout.router,
     # Fixed words before products: /products/tags is no product.
     reviews.router,

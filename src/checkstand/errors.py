@@ -488,6 +488,29 @@ class RateNotOffered(Refusal):
     text = "This shipping method is not offered to that address."
 
 
+class CartLinksOff(Refusal):
+    code = "cocart_cart_links_disabled"
+    status = 404
+    text = "This shop makes no load-cart links."
+
+
+class CartLinkInvalid(Refusal):
+    code = "cocart_cart_link_invalid"
+    status = 404
+    text = "This is no load-cart link of this shop."
+
+
+class CartLinkSpent(Refusal):
+    code = "cocart_cart_link_spent"
+    status = 410
+    text = "This link was opened before, or its time is over; ask for another one."
+
+
+class CartLinkTargetRefused(Refusal):
+    code = "cocart_cart_link_target_not_allowed"
+    text = "A load-cart link leads to this shop's own storefronts only."
+
+
 class CouponsNotEnabled(Refusal):
     code = "cocart_coupons_not_enabled"
     status = 404

@@ -134,8 +134,10 @@ EXTRA_ROUTES = (
     Route("POST", f"{V2}/cart/remove-fees"),
     Route("POST", f"{V2}/cart/set-shipping-method", {"rate_id": "flat_rate:1"}),
     Route("POST", f"{V2}/cart/calculate/shipping", {"country": "US"}),
+    Route("POST", f"{V2}/cart/link", {"notify": True}),
+    Route("POST", f"{V2}/cart/load", {"token": "x"}),
 )
-"""What they take is judged in test_coupons and test_cart_extras."""
+"""What they take is judged in test_coupons, test_cart_extras and test_cart_links."""
 EVERY_ROUTE = (*ROUTES, *ACCOUNT_ROUTES, *EXTRA_ROUTES)
 
 
@@ -932,9 +934,15 @@ async def test_methods_that_a_route_has_not(siege: Siege) -> None:
                 siege.judge(f"{method} {path}", response, [405], ["rest_method_not_allowed"])
 
 
+async def test_a_page_that_is_only_read(siege: Siege) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        response = await siege.send(Route(method, "/"))
+        siege.judge(f"{method} /", response, [405], ["rest_method_not_allowed"])
+    siege.judge("GET /", await siege.send(Route("GET", "/")), [404], ["rest_no_route"])
+
+
 async def test_routes_that_are_not_there(siege: Siege) -> None:
     for path in (
-        "/",
         "/wp-json",
         "/wp-json/cocart/v2",
         "/wp-json/cocart/v3/cart",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "docs" / "quickstart.md"
 SLOW = ROOT / "docs" / "howto" / "find-what-is-slow.md"
+PACKAGES = ROOT / "docs" / "howto" / "split-into-packages.md"
+LINKS = ROOT / "docs" / "howto" / "hand-a-cart-over.md"
 STOREFRONT = ROOT / "docs" / "howto" / "build-a-storefront.md"
 README = ROOT / "README.md"
 ADDRESS, KEY, SECRET = "http://127.0.0.1:8000", "ck_YOUR_KEY", "cs_YOUR_SECRET"
@@ -55,13 +58,13 @@ class Shop:
         )
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    folder = tmp_path_factory.mktemp("shop")
+@contextmanager
+def demo(folder: Path, **settings: str) -> Iterator[Shop]:
+    """A demo of its own, with these variables set."""
     ready, printed, said = folder / "ready.json", folder / "stdout", folder / "stderr"
     command = [str(Path(sys.executable).with_name("checkstand")), "demo", "--port", "0"]
     command += ["--data-dir", str(folder / "data"), "--ready-file", str(ready)]
-    plain = {k: v for k, v in os.environ.items() if not k.startswith("CHECKSTAND_")}
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("CHECKSTAND_")} | settings
     with (
         printed.open("wb") as stdout,
         said.open("wb") as stderr,
@@ -77,6 +80,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         finally:
             process.terminate()
             process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with demo(tmp_path_factory.mktemp("shop")) as running:
+        yield running
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -156,6 +165,17 @@ def test_storefront(shop: Shop, tmp_path: Path) -> None:
         "failed",
         "processing",
     ]
+
+
+def test_links(shop: Shop, tmp_path: Path) -> None:
+    checked = followed(LINKS, shop, tmp_path)
+    assert checked[-1]["code"] == "cocart_cart_link_spent"
+
+
+def test_packages(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^\$ (\w+)=(\w+) checkstand demo$", PACKAGES.read_text(), re.MULTILINE)
+    with demo(tmp_path, **dict([shown])) as shop:
+        assert len(followed(PACKAGES, shop, tmp_path)) == 3
 
 
 def test_metrics(shop: Shop, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ How many carts are tried is the Hypothesis profile's business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +30,7 @@ from checkstand.pricing.quote import (
     TotalKind,
 )
 from checkstand.shipping.model import MethodKind, ShippingMethod, Zone
+from checkstand.shipping.packing import Box, Goods, by_shipping_class, together
 from checkstand.tax.model import TaxRate
 from checkstand.tax.rates import Levy, TaxTable, exclusive, inclusive
 
@@ -172,6 +174,16 @@ def fees(base: Currency) -> st.SearchStrategy[FeeFacts]:
     )
 
 
+def halves(goods: Sequence[Goods], /) -> list[Box]:
+    """Divides lines: of each, a half goes by itself, under an id that outlives its place."""
+    boxes = [
+        Box(f"half {each.key}", {each.key: half})
+        for each in sorted(goods, key=lambda each: each.key)
+        if (half := each.quantity // 2)
+    ]
+    return [*boxes, Box("rest", {each.key: each.quantity - each.quantity // 2 for each in goods})]
+
+
 situations = st.sampled_from(
     [
         (tax_place, destination)
@@ -179,7 +191,14 @@ situations = st.sampled_from(
         for destination in (HOME, HOME, AWAY, AWAY, Place())
     ]
 )
-choices = st.sampled_from([*([{}] * 4), {"default": "flat_rate:0"}, {"default": "local_pickup:1"}])
+choices = st.sampled_from(
+    [
+        *([{}] * 4),
+        {"default": "flat_rate:0", "class:": "flat_rate:0", "rest": "local_pickup:1"},
+        {"default": "local_pickup:1", "class:bulky": "free_shipping:2"},
+    ]
+)
+splits = st.sampled_from([together, together, by_shipping_class, halves])
 rules = st.sampled_from(
     [
         TaxRules(enabled, inclusive, base=HOME, shipping_class=shipping_class)
@@ -204,6 +223,7 @@ def carts(draw: st.DrawFn) -> Facts:
         tax_place=tax_place,
         destination=destination,
         zones=(draw(zones(base)),),
+        split=draw(splits),
         chosen_rates=draw(choices),
         fees=tuple(draw(st.lists(fees(base), max_size=3))),
     )

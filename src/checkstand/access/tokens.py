@@ -57,6 +57,14 @@ class Claims:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The name of something that was sealed here, and until when (Unix seconds)."""
+
+    name: str
+    expires_at: float
+
+
 def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
     """The key of the settings: a secret text, or a PEM (private, or public for reading only);
     ConfigurationError when it is unfit for the algorithm."""
@@ -152,25 +160,8 @@ class Signer:
     def read(self, token: str, now: datetime) -> Claims:
         """What it says; TokenRefused when it was not signed here, or has expired. `nbf` and `iat`
         are not looked at: servers' clocks differ, and only we sign."""
-        if len(token) > LONGEST_TOKEN:
-            raise TokenRefused
+        said = self._said(token, ["iss", "exp"])
         try:
-            head = self._jwt.get_unverified_header(token)
-            key = self._keys.get(str(head.get("kid", "")))
-            if key is None or head.get("alg") != key.algorithm:
-                raise TokenRefused
-            said = self._jwt.decode(
-                token,
-                key.verifies,
-                algorithms=[key.algorithm],
-                issuer=self._issuer,
-                options={
-                    "require": ["iss", "exp"],
-                    "verify_exp": False,  # by our clock, below
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                },
-            )
             user = said["data"]["user"]
             claims = Claims(
                 str(user["pat"]),
@@ -178,9 +169,56 @@ class Signer:
                 float(said["exp"]),
                 Origin(str(user["ip"]), str(user["device"])),
             )
-        except (self._jwt.PyJWTError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise TokenRefused from None
         self.check_time(claims, now)
+        return claims
+
+    def seal(self, purpose: str, name: str, expires_at: datetime) -> str:
+        """A signed name of something, for one purpose. It signs nobody in: `read` refuses it, and
+        `unseal` what `sign` made."""
+        claims = {
+            "iss": self._issuer,
+            "aud": purpose,
+            "exp": int(expires_at.timestamp()),
+            "jti": name,
+        }
+        key = self._current
+        return self._jwt.encode(claims, key.signs, key.algorithm, headers={"kid": key.id})
+
+    def unseal(self, purpose: str, token: str) -> Sealed:
+        """What was sealed for this purpose, also when its time is over; TokenRefused when it was
+        not sealed here."""
+        said = self._said(token, ["iss", "aud", "exp", "jti"], audience=purpose)
+        try:
+            return Sealed(str(said["jti"]), float(said["exp"]))
+        except (TypeError, ValueError):
+            raise TokenRefused from None
+
+    def _said(self, token: str, required: list[str], **more: Any) -> dict[str, Any]:
+        """The claims of a token that was signed with one of the keys."""
+        if len(token) > LONGEST_TOKEN:
+            raise TokenRefused
+        try:
+            head = self._jwt.get_unverified_header(token)
+            key = self._keys.get(str(head.get("kid", "")))
+            if key is None or head.get("alg") != key.algorithm:
+                raise TokenRefused
+            claims: dict[str, Any] = self._jwt.decode(
+                token,
+                key.verifies,
+                algorithms=[key.algorithm],
+                issuer=self._issuer,
+                options={
+                    "require": required,
+                    "verify_exp": False,  # by our clock
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                },
+                **more,
+            )
+        except (self._jwt.PyJWTError, KeyError, TypeError, ValueError):
+            raise TokenRefused from None
         return claims
 
     def check_time(self, claims: Claims, now: datetime) -> None:

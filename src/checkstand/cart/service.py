@@ -44,6 +44,8 @@ from checkstand.storage.idempotency import Ticket
 from checkstand.tax.service import TaxTables
 
 Change = Callable[[Cart, Scene], tuple[Cart, Notices]]
+Before = Callable[[Connection, datetime], Awaitable[None]]
+"""What has to happen in the transaction of a change, before it; a refusal undoes all of it."""
 CallOff = Callable[[str], Awaitable[None]]
 """Calls off a payment that waits for the shopper, by cart key; PaymentPending when it cannot."""
 
@@ -60,6 +62,7 @@ class _Wanted:
     products: Mapping[int, Product]
     codes: Sequence[str]
     must_exist: bool
+    before: Before | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +209,15 @@ class CartService:
         *,
         codes: Sequence[str] = (),
         must_exist: bool = False,
+        before: Before | None = None,
     ) -> CartView:
         """The one way to change a cart: lock, replay or change, total, store, commit. `products`
-        and the coupons of `codes` are in the scene beside the cart's own.
+        and the coupons of `codes` are in the scene beside the cart's own. `before` happens in the
+        same transaction, once it is sure that this is no replay.
 
         Without a cart there is a new one, under a key of ours; `must_exist` refuses instead.
         """
-        wanted = _Wanted(products or {}, codes, must_exist)
+        wanted = _Wanted(products or {}, codes, must_exist, before)
         key = caller.own_cart_key
         said = await self.adopt(caller) if caller.guest_key else {}
         async with self.queue.turn(key, self.limits.turn_timeout):
@@ -249,6 +254,8 @@ class CartService:
             cart = found.cart or await self.fresh(connection, caller, now)
             if cart.paying_until is not None and not cart.awaits_action:
                 raise PaymentPending
+            if wanted.before is not None:
+                await wanted.before(connection, now)
             scene = await self.scene(connection, found, cart, now, products)
             changed, notices = change(cart, scene)
             if cart.awaits_action:

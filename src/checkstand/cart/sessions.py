@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from checkstand import audit
 from checkstand.access.principal import Caller
-from checkstand.cart import store
+from checkstand.cart import link_store, store
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView
 from checkstand.errors import PaymentPending, SessionIdMalformed, SessionNotFound
@@ -60,6 +60,7 @@ class Sessions:
             if found.cart.paying_until is not None:
                 raise PaymentPending
             await store.forget_answers(connection, key)
+            await link_store.delete_of(connection, key)
             await store.delete(connection, key)
             await audit.record(connection, "session.deleted", _named(key, found.cart.customer_id))
 

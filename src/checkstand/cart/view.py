@@ -20,7 +20,7 @@ from checkstand.errors import CartTooLarge
 from checkstand.kit.money import Money
 from checkstand.kit.places import Place
 from checkstand.pricing import calculator
-from checkstand.pricing.quote import Facts, FeeFacts, LineFacts, Quote, TaxRules
+from checkstand.pricing.quote import Facts, FeeFacts, LineFacts, Package, Quote, TaxRules
 from checkstand.pricing.shop import ShopRules
 from checkstand.promotions.model import CouponState
 from checkstand.tax.rates import TaxTable
@@ -110,22 +110,33 @@ def view(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = No
 
 
 def settled(cart: Cart, scene: Scene, shop: ShopRules, notices: Notices | None = None) -> CartView:
-    """As `view`, with a chosen shipping rate taken back that is not offered any more, which is
-    said. What is stored and shown after a write is always this. CartTooLarge for a total beyond
-    what every client, provider and database counts exactly."""
+    """As `view`, with chosen shipping rates taken back that are not offered any more, which is said
+    for each package. What is stored and shown after a write is always this. CartTooLarge for a
+    total beyond what every client, provider and database counts exactly."""
     seen = view(cart, scene, shop, notices)
     if seen.quote.total.minor > LARGEST_TOTAL:
         raise CartTooLarge("This cart costs more than can be charged; order less of it at a time.")
-    rejected = {package.id for package in seen.quote.packages if package.rejected_choice}
-    if not rejected or not seen.quote.has_destination:
+    packages = seen.quote.packages
+    rejected = [package for package in packages if package.rejected_choice]
+    there = {package.id for package in packages}
+    # With its last goods a package goes, and the choice that was made for it.
+    stale = bool(packages) and not there.issuperset(cart.chosen_rates)
+    if not (rejected or stale) or not seen.quote.has_destination:
         return seen
-    kept = {key: rate for key, rate in cart.chosen_rates.items() if key not in rejected}
+    gone = {package.id for package in rejected}
+    kept = {key: rate for key, rate in cart.chosen_rates.items() if key in there - gone}
     said = dict(notices or {})
-    said["notice"] = [
-        *said.get("notice", ()),
-        "The shipping method that was chosen is not offered any more; another one is set.",
-    ]
+    if rejected:
+        texts = [_not_offered(package, len(packages)) for package in rejected]
+        said["notice"] = [*said.get("notice", ()), *texts]
     return view(replace(cart, chosen_rates=kept), scene, shop, said)
+
+
+def _not_offered(package: Package, packages: int) -> str:
+    text = "The shipping method that was chosen is not offered any more"
+    if packages > 1:
+        text = f"{package.name}: {text[0].lower()}{text[1:]}"
+    return f"{text}; {'another one is set' if package.rates else 'there is no other'}."
 
 
 def both(first: Notices, then: Notices) -> Notices:
@@ -177,7 +188,8 @@ def suggestions(
 def suggestable(product: Product, now: datetime) -> bool:
     """Whether a product can be shown beside a cart: also one that has to be chosen from first."""
     sold = product.type is ProductType.VARIABLE or product.price(now) is not None
-    return product.published and product.parent_published and not product.sold_out and sold
+    seen = product.published and product.parent_published and product.promoted
+    return seen and not product.sold_out and sold
 
 
 def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
@@ -201,6 +213,7 @@ def facts(cart: Cart, scene: Scene, shop: ShopRules) -> Facts:
         destination=_place(cart.destination),
         zones=shop.zones,
         shipping_enabled=shop.shipping_enabled,
+        split=shop.split,
         chosen_rates=cart.chosen_rates,
         # Without goods there is nothing to judge them by: they wait.
         coupons=cart.coupons if shop.coupons_enabled and cart.lines else (),

@@ -150,6 +150,11 @@ class Product:
         return not self.virtual
 
     @property
+    def promoted(self) -> bool:
+        """Whether it is shown where nobody searched for it: beside other products and carts."""
+        return self.visibility in ("visible", "catalog")
+
+    @property
     def allows_backorders(self) -> bool:
         return self.backorders is not Backorders.NO
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from checkstand.cart.model import CartLine
 from checkstand.cart.view import CartView
@@ -10,7 +11,7 @@ from checkstand.catalog.model import Product
 from checkstand.kit import ids
 from checkstand.orders.model import Charge, Order, OrderLine, OrderStatus
 from checkstand.payments.service import NOTHING_DUE
-from checkstand.pricing.quote import Quote
+from checkstand.pricing.quote import Package, Quote
 from checkstand.stock.model import Want
 
 TOTALS = (
@@ -129,9 +130,14 @@ def chosen_options(product: Product, line: CartLine) -> list[dict[str, str]]:
     return shown
 
 
+def _contents(package: Package) -> dict[str, Any]:
+    """What travels by a charge, as an order keeps it."""
+    return {"id": package.id, "name": package.name, "items": dict(package.contents)}
+
+
 def _charges(quote: Quote) -> tuple[Charge, ...]:
     shipping = [
-        Charge("shipping", rate.key, rate.label, rate.cost, rate.tax)
+        Charge("shipping", rate.key, rate.label, rate.cost, rate.tax, _contents(package))
         for package in quote.packages
         if (rate := package.chosen) is not None
     ]

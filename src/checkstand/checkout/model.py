@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from checkstand.accounts.enrolling import Enrolment
+from checkstand.cart.packages import Choices
 from checkstand.orders.model import Order, OrderStatus
 
 
@@ -18,7 +19,8 @@ class UpdateCommand:
     billing: Mapping[str, str] | None = None
     shipping: Mapping[str, str] | None = None
     payment_method: str | None = None
-    shipping_method: str | None = None
+    shipping_method: Choices | None = None
+    """A rate for every package that offers it, or rates by package."""
     currency: str | None = None
     apply_coupon: str = ""
     remove_coupon: str = ""

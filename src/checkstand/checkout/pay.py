@@ -180,8 +180,8 @@ class PayForOrder:
     def _title(self, order: Order, method: str) -> str:
         """Of a payment method that the order can be paid with; PaymentMethodNotOffered."""
         self.payments.gateway(method)
-        rates = [charge.code for charge in order.charges if charge.kind == "shipping"]
-        offered = self.payments.offered(rates[0] if rates else None)
+        rates = frozenset(charge.code for charge in order.charges if charge.kind == "shipping")
+        offered = self.payments.offered(rates)
         for description in offered:
             if description.id == method:
                 return description.title

@@ -17,13 +17,14 @@ from checkstand.cart import coupons
 from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
+from checkstand.cart.store import StoredCart
 from checkstand.cart.view import CartView, cart_hash, settled, shown
 from checkstand.checkout import drafting, moved, paying, shortages
 from checkstand.checkout.charging import Charging
 from checkstand.checkout.model import Placement, ProcessCommand, placed
 from checkstand.checkout.paying import Opened, ReturnUrl
 from checkstand.checkout.settle import REPLAYED_FOR
-from checkstand.checkout.update import apply, for_process, required, updated
+from checkstand.checkout.update import apply, for_process, goes_by, required, updated
 from checkstand.errors import (
     CartNotFound,
     CheckoutInvalid,
@@ -111,7 +112,7 @@ class Process:
             if cart.placed_at is not None:
                 return await self._replayed(connection, cart, now)
             if cart.paying_until is not None:
-                under_way = await self._under_way(connection, cart, command, now)
+                under_way = await self._under_way(connection, found, cart, command, now)
                 if under_way is not None:
                     return under_way
                 cart = replace(cart, paying_until=None, awaits_action=False)
@@ -154,7 +155,12 @@ class Process:
         return placed(order)
 
     async def _under_way(
-        self, connection: Connection, cart: Cart, command: ProcessCommand, now: datetime
+        self,
+        connection: Connection,
+        found: StoredCart,
+        cart: Cart,
+        command: ProcessCommand,
+        now: datetime,
     ) -> Opened | None:
         """What to do about the payment that is under way for this cart; None when there is none
         after all."""
@@ -170,6 +176,9 @@ class Process:
             strict_phone=self.strict_phone,
         )
         same = changed == cart and not problems
+        if same and command.update.shipping_method is not None:
+            scene = await self.carts.scene(connection, found, cart, now)
+            same = goes_by(command.update, cart, scene, self.carts.shop)
         return await paying.resume(
             connection,
             self.payments,

@@ -153,13 +153,11 @@ class Checkout:
         """The methods that the caller's cart can be paid with, and what a customer has saved."""
         self._authorise(caller, writing=False)
         seen = await self.carts.read_for_checkout(caller)
-        packages = seen.quote.packages
-        chosen = packages[0].chosen.key if packages and packages[0].chosen else None
         saved: list[SavedToken] = []
         if caller.customer_id is not None:
             async with self.carts.database.acquire() as connection:
                 saved = await tokens.of_customer(connection, caller.customer_id)
-        return self.payments.offered(chosen), saved
+        return self.payments.offered(seen.quote.chosen_rates), saved
 
     async def payment_context(self, caller: Caller, method: Any) -> ReadyToPay:
         """What a storefront needs to collect a payment with this method: for this cart, this

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from checkstand.cart import coupons
+from checkstand.cart import coupons, packages
 from checkstand.cart.model import Cart
 from checkstand.cart.view import CartView, Scene, view
 from checkstand.checkout.model import ProcessCommand, UpdateCommand
@@ -17,14 +17,12 @@ from checkstand.errors import (
     PaymentMethodNotOffered,
     PaymentMethodUnknown,
     Problem,
+    RateNotOffered,
     Refusal,
 )
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.promotions.model import clean_code
-
-PACKAGE = "default"
-"""The one package that a single `shipping_method` chooses for."""
 
 
 def apply(
@@ -36,7 +34,8 @@ def apply(
     strict_phone: bool,
 ) -> tuple[Cart, list[Problem]]:
     """The cart with the command's parts in it, and what is wrong with them. A part that is not
-    given is not judged, so a fault that was there before never blocks an update of another."""
+    given is not judged, so a fault that was there before never blocks an update of another.
+    Shipping methods are not among them: which there are depends on all the rest."""
     problems: list[Problem] = []
     billing, shipping = cart.billing, cart.shipping
     if command.billing is not None:
@@ -58,9 +57,6 @@ def apply(
         problem = method_problem(command.payment_method, payments)
         problems += [problem] if problem else []
         cart = cart if problem else replace(cart, payment_method=command.payment_method)
-    if command.shipping_method is not None:
-        chosen = {PACKAGE: command.shipping_method} if command.shipping_method else {}
-        cart = replace(cart, chosen_rates=chosen)
     return cart, problems
 
 
@@ -75,23 +71,36 @@ def method_problem(method: str, payments: Payments) -> Problem | None:
     return None
 
 
-def rate_problems(command: UpdateCommand, seen: CartView) -> list[Problem]:
-    """A shipping method that this very request chose and that is not offered is refused."""
-    if not command.shipping_method or not seen.quote.needs_shipping:
-        return []
-    package = next((package for package in seen.quote.packages if package.id == PACKAGE), None)
-    offered = [rate.key for rate in package.rates] if package else []
-    if command.shipping_method in offered:
-        return []
+def with_rates(cart: Cart, command: UpdateCommand, seen: CartView) -> tuple[Cart, list[Problem]]:
+    """The cart with the shipping methods that this very request chose. One that is not offered is
+    refused; where nothing is to be shipped there is nothing to choose."""
+    wanted = command.shipping_method
+    if wanted is None:
+        return cart, []
+    if wanted == "":
+        return replace(cart, chosen_rates={}), []
+    if not seen.quote.needs_shipping:
+        return cart, []
     if not seen.quote.has_destination:
         text = "Give the address first: which shipping methods there are depends on it."
-    elif offered:
-        text = (
-            f"This shipping method is not offered to that address; there are: {', '.join(offered)}."
-        )
-    else:
+    elif not any(package.rates for package in seen.quote.packages):
         text = "We do not ship to that address."
-    return [Problem("cocart_invalid_shipping_method", "shipping_method", text)]
+    else:
+        try:
+            return packages.choose(cart, seen.quote, wanted), []
+        except RateNotOffered as refusal:
+            text = refusal.message
+    return cart, [Problem("cocart_invalid_shipping_method", "shipping_method", text)]
+
+
+def goes_by(command: UpdateCommand, cart: Cart, scene: Scene, shop: ShopRules) -> bool:
+    """Whether the cart goes by the shipping methods of the command already."""
+    seen = view(cart, scene, shop)
+    chosen, refused = with_rates(cart, command, seen)
+    if refused or chosen == cart:
+        return not refused
+    again = view(chosen, scene, shop).quote
+    return [each.chosen for each in again.packages] == [each.chosen for each in seen.quote.packages]
 
 
 def updated(
@@ -109,9 +118,12 @@ def updated(
     changed, refused = coupon_changed(changed, command, scene, shop)
     problems += refused
     seen = view(changed, scene, shop)
-    problems += rate_problems(command, seen)
+    chosen, refused = with_rates(changed, command, seen)
+    problems += refused
     if problems:
         raise CheckoutInvalid(problems)
+    if chosen.chosen_rates != changed.chosen_rates:
+        changed, seen = chosen, view(chosen, scene, shop)
     return changed, seen
 
 
@@ -166,12 +178,14 @@ def required(seen: CartView, payments: Payments) -> list[Problem]:
 
 
 def _shipping_required(seen: CartView) -> list[Problem]:
+    """One problem for each package that has no way to go."""
+    if not seen.quote.has_destination:
+        return []  # the missing country is said already
+    several = len(seen.quote.packages) > 1
     problems = []
     for package in seen.quote.packages:
         if package.chosen is not None:
             continue
-        if not seen.quote.has_destination:
-            continue  # the missing country is said already
         offered = ", ".join(rate.key for rate in package.rates)
         code = "cocart_shipping_method_required"
         if not offered:
@@ -181,14 +195,14 @@ def _shipping_required(seen: CartView) -> list[Problem]:
             text = f"The chosen method is not offered to that address; there are: {offered}."
         else:
             text = f"Choose a shipping method: {offered}."
+        if several:
+            text = f"{package.name}: {text}"
         problems.append(Problem(code, "shipping_method", text))
     return problems
 
 
 def _payment_required(seen: CartView, payments: Payments) -> list[Problem]:
-    packages = seen.quote.packages
-    chosen_rate = packages[0].chosen.key if packages and packages[0].chosen else None
-    offered = [description.id for description in payments.offered(chosen_rate)]
+    offered = [description.id for description in payments.offered(seen.quote.chosen_rates)]
     method = seen.cart.payment_method
     if method in offered:
         return []

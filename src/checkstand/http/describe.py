@@ -19,6 +19,7 @@ _MEANING = {
     404: "There is no such thing, or the product is out of stock.",
     405: "A quantity rule is broken.",
     409: "Another request is at this cart, or the total has changed.",
+    410: "It was there, and is over.",
     413: "The body is too large.",
     415: "The body is neither JSON nor a form in UTF-8.",
     422: "The Idempotency-Key was used with another body.",
@@ -197,7 +198,7 @@ def _add_credentials(schema: dict[str, Any]) -> None:
                     path.startswith((_CHECKOUT, _V2_CHECKOUT, _CART))
                     or path.endswith(("/pay", "/batch", "/batch/v1"))
                 )
-                and not path.endswith("payment-context")
+                and not path.endswith(("payment-context", "/cart/link"))
             ):
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
 

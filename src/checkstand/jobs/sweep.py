@@ -1,10 +1,12 @@
-"""Deleting what is over: carts, idempotency keys, sessions, mailed keys, old webhooks."""
+"""Deleting what is over: carts and links to them, idempotency keys, sessions, mailed keys, old
+webhooks."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from checkstand.access import account_store, session_store
+from checkstand.cart import link_store
 from checkstand.cart import store as carts
 from checkstand.kit.clock import Clock
 from checkstand.payments.store import notices
@@ -33,6 +35,7 @@ async def _old_notices(connection: Connection, now: datetime, limit: int) -> int
 
 _SWEPT = (
     carts.delete_expired,
+    link_store.delete_expired,
     idempotency.delete_expired,
     session_store.delete_expired,
     account_store.delete_expired_keys,

@@ -46,6 +46,11 @@ def refund_id() -> str:
     return "rf_" + uuid.uuid4().hex
 
 
+def link_name() -> str:
+    """What a load-cart link is known by: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
 def context_id() -> str:
     return "ctx_" + uuid.uuid4().hex
 

@@ -120,6 +120,9 @@ class Charge:
     label: str
     amount: Money
     tax: Money
+    package: Mapping[str, Any] | None = None
+    """Of shipping: `id` and `name` of the package, and `items`, units by item key. None for other
+    charges, and for orders from before packages were kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ lines AS (
         purchase_note text, quantity bigint, unit_price bigint, subtotal bigint,
         subtotal_tax bigint, total bigint, tax bigint, meta jsonb, downloads jsonb)
 ), charges AS (
-    INSERT INTO order_charges (order_id, position, kind, code, label, amount, tax)
-    SELECT placed.id, c.position, c.kind, c.code, c.label, c.amount, c.tax
+    INSERT INTO order_charges (order_id, position, kind, code, label, amount, tax, package)
+    SELECT placed.id, c.position, c.kind, c.code, c.label, c.amount, c.tax, c.package
     FROM placed, jsonb_to_recordset($2) AS c (position int, kind text, code text, label text,
-        amount bigint, tax bigint)
+        amount bigint, tax bigint, package jsonb)
 )
 SELECT id, number FROM placed
 """
@@ -200,6 +200,7 @@ def _charge_row(position: int, charge: Charge) -> dict[str, Any]:
         "label": charge.label,
         "amount": charge.amount.minor,
         "tax": charge.tax.minor,
+        "package": charge.package,
     }
 
 
@@ -255,4 +256,5 @@ def _charge(stored: dict[str, Any], currency: Currency) -> Charge:
         stored["label"],
         Money(stored["amount"], currency),
         Money(stored["tax"], currency),
+        stored["package"],
     )

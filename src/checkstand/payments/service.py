@@ -66,11 +66,12 @@ class Payments:
     switched_off: frozenset[str] = frozenset()
     """Ids of methods that this version has and this shop does not use."""
     measure: Measure = _unmeasured
-    _offered: dict[str | None, list[Description]] = field(default_factory=dict)
+    _offered: dict[frozenset[str], list[Description]] = field(default_factory=dict)
 
-    def offered(self, chosen_rate: str | None) -> list[Description]:
-        """Methods for a cart that ships by `chosen_rate` (None: nothing to ship, or not yet)."""
-        known = self._offered.get(chosen_rate)
+    def offered(self, rates: frozenset[str] = frozenset()) -> list[Description]:
+        """Methods for a cart whose packages go by these rates (none: nothing to ship, or not yet).
+        A method that is for some rates only has to be for all of them."""
+        known = self._offered.get(rates)
         if known is None:
             known = [
                 description
@@ -78,19 +79,18 @@ class Payments:
                 if description.id != NOTHING_DUE
                 and (
                     description.shipping_methods is None
-                    or chosen_rate is None
-                    or chosen_rate in description.shipping_methods
+                    or rates.issubset(description.shipping_methods)
                 )
             ]
             if len(self._offered) < 256:  # rates are the shop's own, few
-                self._offered[chosen_rate] = known
+                self._offered[rates] = known
         return known
 
     def gateway(self, gateway_id: str) -> Gateway:
         """PaymentMethodUnknown when there is none, naming those that there are."""
         found = self.gateways.get(gateway_id)
         if found is None or gateway_id == NOTHING_DUE:
-            names = ", ".join(description.id for description in self.offered(None)) or "none"
+            names = ", ".join(description.id for description in self.offered()) or "none"
             refusal = PaymentMethodOff if gateway_id in self.switched_off else PaymentMethodUnknown
             raise refusal(f"This payment method is not offered; there are: {names}.")
         return found

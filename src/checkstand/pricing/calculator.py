@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
 
 from checkstand.kit.money import Currency, Exchange, Money, allocate_units
 from checkstand.pricing.discounts import discounts_of, promoted
+from checkstand.pricing.packages import packages_of, weight_of
 from checkstand.pricing.quote import (
     AppliedDiscount,
     AppliedTax,
@@ -31,20 +31,14 @@ from checkstand.pricing.quote import (
     Package,
     Quote,
     QuotedFee,
-    QuotedRate,
     QuoteLine,
     TaxTotal,
     TotalKind,
     TotalLine,
 )
 from checkstand.promotions.rules import Promotions
-from checkstand.shipping.model import MethodKind, Parcel, ShippingOffer
-from checkstand.shipping.rates import offers
 from checkstand.tax.model import TaxRate
 from checkstand.tax.rates import NO_TAX, Levy, exclusive, inclusive
-
-_EXACT = Context(prec=60)
-_NO_WEIGHT = Decimal(0)
 
 
 def quote(facts: Facts) -> Quote:
@@ -59,8 +53,8 @@ def quote(facts: Facts) -> Quote:
     )
     for line in lines:
         ledger.charge(line.total, line.taxes)
-    packages = _packages(
-        facts, facts.currency.money(ledger.net), levies, free=promotions.free_shipping
+    packages = packages_of(
+        facts, facts.currency.money(ledger.net), levies.shipping, free=promotions.free_shipping
     )
     for package in packages:
         if package.chosen is not None:
@@ -85,7 +79,7 @@ def _summed(
     contents = _sum(zero, [line.total for line in lines])
     contents_tax = _sum(zero, [line.tax for line in lines])
     discounts = discounts_of(promotions, lines, facts.currency)
-    rows = _totals(subtotal, discounts, chosen, fees, taxes)
+    rows = _totals(subtotal, discounts, packages, fees, taxes)
     return Quote(
         currency=facts.currency,
         base=facts.base,
@@ -110,7 +104,7 @@ def _summed(
         total_tax=_sum(zero, [tax.amount for tax in taxes]),
         needs_shipping=bool(packages),
         has_destination=facts.destination.known,
-        weight=_weight(facts.lines),
+        weight=weight_of((line.weight, line.quantity) for line in facts.lines),
         discounts=discounts,
         rejected=promotions.rejected,
     )
@@ -206,7 +200,7 @@ def _line(line: LineFacts, levies: _Levies, exchange: Exchange, off: int) -> Quo
         subtotal_tax=subtotal_tax,
         total=total,
         tax=tax,
-        taxes=_applied(levy, parts, exchange.currency),
+        taxes=AppliedTax.each(levy, parts, exchange.currency),
     )
 
 
@@ -222,74 +216,6 @@ def _net_and_tax(entered: int, levy: Levy, contained: Levy) -> tuple[int, tuple[
         return entered - sum(parts), parts
     net = entered - sum(inclusive(entered, contained))
     return net, exclusive(net, levy)
-
-
-def _applied(levy: Levy, parts: tuple[int, ...], currency: Currency) -> tuple[AppliedTax, ...]:
-    if not parts:
-        return ()
-    return tuple(
-        [
-            AppliedTax(rate, Money(part, currency))
-            for rate, part in zip(levy.rates, parts, strict=True)
-        ]
-    )
-
-
-def _packages(facts: Facts, contents: Money, levies: _Levies, *, free: bool) -> tuple[Package, ...]:
-    """All goods that need shipping as one package; none when nothing is to be shipped.
-
-    The first rate is chosen until the shopper chooses, with a coupon for free shipping (`free`)
-    the first that is free. A choice that is not on offer is not replaced by another: the shopper
-    did choose, and must choose again.
-    """
-    shipped = [line for line in facts.lines if line.needs_shipping]
-    if not (shipped and facts.shipping_enabled):
-        return ()
-    offered = _offers(facts, shipped, contents, free=free)
-    wanted = facts.chosen_rates.get("default", "")
-    keys = [offer.rate_key for offer in offered]
-    gratis = [o.rate_key for o in offered if free and o.method.kind is MethodKind.FREE_SHIPPING]
-    chosen_key = wanted or next(iter([*gratis, *keys]), "")
-    rates = tuple(_rate(offer, levies.shipping, chosen_key) for offer in offered)
-    return (
-        Package(
-            id="default",
-            name="Shipping",
-            line_keys=tuple(line.key for line in shipped),
-            rates=rates,
-            chosen=next((rate for rate in rates if rate.chosen), None),
-            rejected_choice="" if wanted in keys else wanted,
-        ),
-    )
-
-
-def _offers(
-    facts: Facts, shipped: Sequence[LineFacts], contents: Money, *, free: bool
-) -> tuple[ShippingOffer, ...]:
-    parcel = Parcel(
-        items=sum(line.quantity for line in shipped),
-        classes=frozenset(line.shipping_class for line in shipped),
-        weight=_weight(shipped),
-        value=contents,
-        free=free,
-    )
-    return offers(facts.zones, facts.destination, parcel, facts.base, facts.currency, facts.rate)
-
-
-def _rate(offer: ShippingOffer, levy: Levy, chosen_key: str) -> QuotedRate:
-    currency = offer.cost.currency
-    due = levy if offer.method.taxable else NO_TAX
-    parts = exclusive(offer.cost.minor, due)
-    return QuotedRate(
-        key=offer.rate_key,
-        method_id=offer.method.kind.value,
-        instance_id=offer.method.instance_id,
-        label=offer.label,
-        cost=offer.cost,
-        tax=currency.money(sum(parts)),
-        chosen=offer.rate_key == chosen_key,
-        taxes=_applied(due, parts, currency),
-    )
 
 
 def _fees(
@@ -319,7 +245,7 @@ def _fee(fee: FeeFacts, levies: _Levies, exchange: Exchange, ledger: _Ledger) ->
         tax=currency.money(sum(parts)),
         taxable=fee.taxable,
         tax_class=fee.tax_class,
-        taxes=_applied(levy, parts, currency),
+        taxes=AppliedTax.each(levy, parts, currency),
     )
 
 
@@ -351,7 +277,7 @@ def _limited(
 def _totals(
     subtotal: Money,
     discounts: Iterable[AppliedDiscount],
-    chosen: Iterable[QuotedRate],
+    packages: Sequence[Package],
     fees: Iterable[QuotedFee],
     taxes: Iterable[TaxTotal],
 ) -> tuple[TotalLine, ...]:
@@ -362,17 +288,17 @@ def _totals(
         for each in discounts
         if each.amount
     ]
-    rows += [TotalLine(TotalKind.FULFILMENT, rate.key, rate.label, rate.cost) for rate in chosen]
+    rows += [
+        TotalLine(
+            TotalKind.FULFILMENT,
+            rate.key,
+            f"{package.name}: {rate.label}" if len(packages) > 1 else rate.label,
+            rate.cost,
+        )
+        for package in packages
+        if (rate := package.chosen) is not None
+    ]
     rows += [TotalLine(TotalKind.FEE, fee.id, fee.name, fee.amount) for fee in fees]
     rows += [TotalLine(TotalKind.TAX, tax.rate.code, tax.rate.label, tax.amount) for tax in taxes]
     total = _sum(subtotal, [row.amount for row in rows])
     return (*rows, TotalLine(TotalKind.TOTAL, "total", "Total", total))
-
-
-def _weight(lines: Iterable[LineFacts]) -> Decimal:
-    """Of all units together; exact."""
-    weight = _NO_WEIGHT
-    for line in lines:
-        if line.weight:
-            weight = _EXACT.fma(line.weight, line.quantity, weight)
-    return weight

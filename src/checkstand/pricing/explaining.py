@@ -74,8 +74,10 @@ def explain(facts: Facts, quote: Quote) -> dict[str, Trace]:
         "cart_contents_tax": [part for given, line in lines for part in pricing.taxes(given, line)],
         "fee_total": [pricing.fee(given, fee) for given, fee in fees],
         "fee_tax": [part for given, fee in fees for part in pricing.fee_taxes(given, fee)],
-        "shipping_total": [pricing.shipping(package) for package in _chosen(quote)],
-        "shipping_tax": [part for package in _chosen(quote) for part in pricing.on_rate(package)],
+        "shipping_total": [pricing.shipping(package, label) for package, label in _chosen(quote)],
+        "shipping_tax": [
+            part for package, label in _chosen(quote) for part in pricing.on_rate(package, label)
+        ],
         "total_tax": [
             _plain("tax", tax.rate.code, tax.rate.label, tax.amount) for tax in quote.taxes
         ],
@@ -95,8 +97,15 @@ def _plain(of: str, code: str, label: str, amount: Money) -> Part:
     return Part(of, code, label, amount.minor)
 
 
-def _chosen(quote: Quote) -> list[Package]:
-    return [package for package in quote.packages if package.chosen is not None]
+def _chosen(quote: Quote) -> list[tuple[Package, str]]:
+    """Packages that go by some rate, each with what its parts are called: where there are several,
+    by their names."""
+    several = len(quote.packages) > 1
+    return [
+        (package, f"{package.name}: {rate.label}" if several else rate.label)
+        for package in quote.packages
+        if (rate := package.chosen) is not None
+    ]
 
 
 def _discounts(quote: Quote, *, tax: bool) -> list[Part]:
@@ -176,18 +185,19 @@ class _Pricing:
         due = self.due.get(fee.tax_class, NO_TAX) if fee.taxable else NO_TAX
         return _taxes("fee", fee.id, fee.amount, fee.taxes, due)
 
-    def shipping(self, package: Package) -> Part:
+    def shipping(self, package: Package, label: str) -> Part:
         rate = package.chosen
         assert rate is not None
         method = self.method(rate.key)
         steps = self.method_steps(method, package) if method else []
-        return _told(Part("shipping", rate.key, rate.label, rate.cost.minor, tuple(steps)))
+        return _told(Part("shipping", rate.key, label, rate.cost.minor, tuple(steps)))
 
-    def on_rate(self, package: Package) -> list[Part]:
+    def on_rate(self, package: Package, label: str) -> list[Part]:
         rate = package.chosen
         assert rate is not None
         due = self.due.get(self.facts.tax.shipping_class, NO_TAX).on_shipping()
-        return _taxes("shipping", rate.key, rate.cost, rate.taxes, due)
+        name = rate.key if label == rate.label else f"{package.name}: {rate.key}"
+        return _taxes("shipping", name, rate.cost, rate.taxes, due)
 
     def method(self, key: str) -> ShippingMethod | None:
         every = (method for zone in self.facts.zones for method in zone.methods)
@@ -197,8 +207,8 @@ class _Pricing:
         """Each amount of a method is converted and rounded on its own, and then they are added."""
         if method.kind is MethodKind.FREE_SHIPPING:
             return [Step("free shipping", 0)]
-        inside = [self.facts_of[key] for key in package.line_keys]
-        items = sum(line.quantity for line in inside)
+        inside = [self.facts_of[key] for key in package.contents]
+        items = sum(package.contents.values())
         steps = self.converted("cost of the order", method.per_order)
         total = steps[-1].result
         if method.per_item.minor:

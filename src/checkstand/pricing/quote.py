@@ -7,7 +7,7 @@ currency and rounded one by one, then summed (contract checkout.md 1.5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -17,8 +17,9 @@ from checkstand.kit.places import NOWHERE, Place
 from checkstand.promotions.model import CouponKind, CouponState
 from checkstand.promotions.rules import Rejected
 from checkstand.shipping.model import Zone
+from checkstand.shipping.packing import Splitter, together
 from checkstand.tax.model import TaxRate
-from checkstand.tax.rates import NO_RATES, TaxTable
+from checkstand.tax.rates import NO_RATES, Levy, TaxTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Facts:
     """Where the goods go; unknown = shipping cannot be calculated yet."""
     zones: tuple[Zone, ...] = ()
     shipping_enabled: bool = True
+    split: Splitter = together
+    """How goods are put into packages."""
     chosen_rates: Mapping[str, str] = field(default_factory=dict)
     """Package id -> rate key that the shopper chose."""
     fees: tuple[FeeFacts, ...] = ()
@@ -97,6 +100,16 @@ class AppliedTax:
 
     rate: TaxRate
     amount: Money
+
+    @staticmethod
+    def each(levy: Levy, parts: Iterable[int], currency: Currency) -> tuple[AppliedTax, ...]:
+        """The rates of a levy, each with its part in minor units."""
+        return tuple(
+            [
+                AppliedTax(rate, Money(part, currency))
+                for rate, part in zip(levy.rates, parts, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +145,12 @@ class QuotedRate:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """Goods that travel together. `id` is `default` for the first package."""
+    """Goods that travel together: units by line key. A line may be in several packages. `id` is
+    what a choice is kept under; clients have names of their own for it (`cart.packages`)."""
 
     id: str
     name: str
-    line_keys: tuple[str, ...]
+    contents: Mapping[str, int]
     rates: tuple[QuotedRate, ...]
     chosen: QuotedRate | None
     rejected_choice: str = ""
@@ -231,6 +245,11 @@ class Quote:
     @property
     def needs_payment(self) -> bool:
         return self.total.minor > 0
+
+    @property
+    def chosen_rates(self) -> frozenset[str]:
+        """Keys of the rates that the packages go by, as far as they are chosen."""
+        return frozenset(each.chosen.key for each in self.packages if each.chosen is not None)
 
     def line(self, key: str) -> QuoteLine:
         return next(line for line in self.lines if line.key == key)

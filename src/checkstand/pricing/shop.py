@@ -10,6 +10,7 @@ from checkstand.errors import Problem
 from checkstand.kit.money import Currency
 from checkstand.kit.places import Place
 from checkstand.shipping.model import Zone
+from checkstand.shipping.packing import Splitter, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class ShopRules:
     shipping_tax_class: str = ""
     shipping_enabled: bool = True
     zones: tuple[Zone, ...] = ()
+    split: Splitter = together
+    """How goods are put into packages."""
     sell_to: frozenset[str] | None = None
     """Countries that may order; None for all."""
     coupons_enabled: bool = True

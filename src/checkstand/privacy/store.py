@@ -141,6 +141,11 @@ async def erase_carts(connection: Connection, person: Person, ids: Sequence[int]
     )
     names = [row["cart_key"] for row in keys]
     await connection.execute("DELETE FROM idempotency_keys WHERE cart_key = ANY ($1)", names)
+    await connection.execute(
+        "DELETE FROM cart_links WHERE maker = ANY ($1) OR maker = $2::text",
+        names,
+        person.account_id,
+    )
     await connection.execute("DELETE FROM carts WHERE cart_key = ANY ($1)", names)
     return len(names)
 

@@ -39,16 +39,14 @@ from checkstand.settings.sections import (
     CouponSettings,
     DatabaseSettings,
     LogSettings,
-    MethodSettings,
     ReviewSettings,
     Section,
     ServerSettings,
-    ShippingSettings,
     StoreSettings,
     TaxSettings,
     WorkerSettings,
-    ZoneSettings,
 )
+from checkstand.settings.shipping import MethodSettings, ShippingSettings, ZoneSettings
 
 __all__ = ["MethodSettings", "Settings", "StoreSettings", "ZoneSettings", "every_setting", "load"]
 

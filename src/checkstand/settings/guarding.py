@@ -79,6 +79,7 @@ class RateLimitSettings(Section):
     sign_in_failures: Rate = Field(
         "60/minute", description="Failed attempts to sign in, and refused keys, from one address."
     )
+    cart_link: Rate = Field("20/minute", description="Making and opening load-cart links.")
     other: Rate = Field("25/10 seconds", description="Everything else.")
 
 

@@ -214,6 +214,11 @@ class StoreSettings(Section):
         description="Where a storefront shows a product; {base_url}, {id} and {slug} are filled "
         "in.",
     )
+    cart_url: str = Field(
+        "{base_url}/cart/",
+        description="Where a storefront shows the cart, and load-cart links lead; {base_url} is "
+        "filled in.",
+    )
     order_received_url: str = Field(
         "{base_url}/checkout/order-received/{order_id}/?key={order_key}",
         description="Where a shopper goes after ordering; {base_url}, {order_id} and {order_key} "
@@ -237,6 +242,10 @@ class StoreSettings(Section):
             self.product_url.format(base_url="", id=1, slug="")
         except (KeyError, ValueError, IndexError):
             raise ValueError("product_url may only use {base_url}, {id} and {slug}") from None
+        try:
+            self.cart_url.format(base_url="")
+        except (KeyError, ValueError, IndexError):
+            raise ValueError("cart_url may only use {base_url}") from None
         try:
             self.order_received_url.format(base_url="", order_id=1, order_key="")
         except (KeyError, ValueError, IndexError):
@@ -262,59 +271,6 @@ class TaxSettings(Section):
         "store", description="Where a shopper without an address is taken to be."
     )
     shipping_class: str = Field("", description="Tax class of shipping costs; empty: standard.")
-
-
-class MethodSettings(Section):
-    id: int = Field(ge=1, description="Number of the method, unique in the shop: `flat_rate:1`.")
-    kind: Literal["flat_rate", "free_shipping", "local_pickup"] = Field(
-        description="What kind of method this is."
-    )
-    title: str = Field("", description="What the shopper reads; empty: the kind's usual name.")
-    cost: Amount = Field(
-        Decimal(0), description="Cost of an order, in major units of the base currency."
-    )
-    cost_per_item: Amount = Field(Decimal(0), description="Added for each item.")
-    cost_per_class: dict[str, Amount] = Field(
-        {}, description="Added once for each shipping class in the order."
-    )
-    minimum: Amount | None = Field(
-        None, description="free_shipping: smallest subtotal that it is offered from."
-    )
-    requires: Literal["either", "minimum", "coupon", "both"] = Field(
-        "either", description="free_shipping: what it is given for."
-    )
-    taxable: bool = Field(True, description="Whether tax is charged on the cost.")
-
-
-class ZoneSettings(Section):
-    name: str = Field(description="The zone's name.")
-    countries: tuple[CountryCode, ...] = Field(
-        (), description="Countries of the zone; none of countries and states: everywhere."
-    )
-    states: tuple[StateCode, ...] = Field((), description="States of the zone, as US:CA.")
-    postcodes: tuple[str, ...] = Field(
-        (), description="Narrows the zone: 90210, 902* or 90000...90999."
-    )
-    methods: tuple[MethodSettings, ...] = Field((), description="What is offered there, in order.")
-
-
-class ShippingSettings(Section):
-    enabled: bool = Field(True, description="Whether the shop ships at all.")
-    zones: tuple[ZoneSettings, ...] = Field(
-        (), description="Tried in order; the first that covers the address is used."
-    )
-
-    @model_validator(mode="after")
-    def _unique(self) -> ShippingSettings:
-        seen: set[int] = set()
-        for zone in self.zones:
-            for method in zone.methods:
-                if method.id in seen:
-                    raise ValueError(
-                        f"the method id {method.id} is used twice; give each method its own"
-                    )
-                seen.add(method.id)
-        return self
 
 
 class CheckoutSettings(Section):
@@ -369,6 +325,7 @@ class CartSettings(Section):
         168, ge=1, le=720, description="Hours until a customer's untouched cart expires."
     )
     max_items: int = Field(100, ge=1, le=1000, description="Most different items in one cart.")
+    link_hours: int = Field(24, ge=1, le=168, description="Most hours that a load-cart link works.")
     trusted_keys: bool = Field(
         False, description="Whether consumer keys that may write add fees and set prices."
     )

@@ -30,6 +30,7 @@ class Operation(StrEnum):
     TOKEN_VALIDATE = "token_validate"  # noqa: S105
     SIGN_IN = "sign_in"
     SIGN_IN_FAILURES = "sign_in_failures"
+    CART_LINK = "cart_link"
     OTHER = "other"
 
 

@@ -45,6 +45,9 @@ class ShippingMethod:
     """Free shipping only from this subtotal (after discounts, before tax) on."""
     requires: FreeFrom = FreeFrom.EITHER
     """What free shipping is given for."""
+    only_classes: frozenset[str] = frozenset()
+    """Offered only to packages with nothing but goods of these shipping classes; to all when there
+    are none."""
     taxable: bool = True
 
     @property

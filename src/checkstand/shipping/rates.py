@@ -59,6 +59,8 @@ def covers(zone: Zone, place: Place) -> bool:
 
 
 def _available(method: ShippingMethod, parcel: Parcel, exchange: Exchange) -> bool:
+    if method.only_classes and not parcel.classes <= method.only_classes:
+        return False
     if method.kind is not MethodKind.FREE_SHIPPING:
         return True
     enough = method.minimum is None or exchange.convert(method.minimum) <= parcel.value

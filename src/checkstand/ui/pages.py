@@ -1,10 +1,10 @@
-"""Pages that people see: the confirmation of an order, where `redirect_url` leads, and the form for
-a new password, where the link of a lost one leads."""
+"""Pages that people see: the confirmation of an order, where `redirect_url` leads, the form for a
+new password, where the link of a lost one leads, and the way from a load-cart link on."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from checkstand.access.principal import Caller
 from checkstand.customers import addresses
-from checkstand.errors import Refusal
+from checkstand.errors import NoSuchRoute, Refusal
 from checkstand.http.admission import admit, knock, stranger
 from checkstand.http.cocart.preview.present import total_rows
+from checkstand.http.cocart.v2 import links
 from checkstand.http.display import currency_format, display_date
 from checkstand.http.requests import shop_of
 from checkstand.shield.limits import Operation
@@ -62,6 +63,27 @@ async def order_received(
         billing=addresses.formatted_destination(order.billing),
         shipping=addresses.formatted_destination(order.shipping),
     )
+
+
+@router.get("/")
+async def follow_cart_link(request: Request) -> Response:
+    """Leads from a load-cart link to the storefront that opens it. Nothing is used up: mail
+    programs follow links. What opens the cart goes on in the fragment, which browsers tell nobody.
+    """
+    query, shop = request.query_params, shop_of(request)
+    token = query.get(links.PARAMETER)
+    if token is None:
+        raise NoSuchRoute
+    try:
+        await admit(request, shop, Caller(), Operation.CART_LINK)
+        target = await shop.links.target(token)
+    except Refusal as refusal:
+        profile = shop.profile
+        return _page("link_refused.html", refusal.status, profile=profile, text=refusal.message)
+    keep = query.get("keep-cart", "").lower() not in ("false", "0", "no")
+    notify = query.get("notify", "").lower() in ("true", "1", "yes")
+    carried = {links.PARAMETER: token} | links.said(keep=keep, notify=notify)
+    return Response(None, 303, {**HEADERS, "Location": f"{target}#{urlencode(carried)}"})
 
 
 @router.get("/my-account/reset-password/")

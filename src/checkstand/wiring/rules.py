@@ -10,6 +10,7 @@ from checkstand.kit.places import Place
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import MethodSettings, Settings, StoreSettings, ZoneSettings
 from checkstand.shipping.model import FreeFrom, MethodKind, ShippingMethod, Zone
+from checkstand.wiring.splitting import splitter_of
 
 
 def base_currency(store: StoreSettings) -> Currency:
@@ -41,6 +42,7 @@ def shop_rules(settings: Settings) -> ShopRules:
         shipping_tax_class=tax.shipping_class,
         shipping_enabled=settings.shipping.enabled,
         zones=tuple(_zone(zone, base) for zone in settings.shipping.zones),
+        split=splitter_of(settings),
         sell_to=frozenset(store.sell_to) or None,
         coupons_enabled=settings.coupons.enabled,
         weight_unit=store.weight_unit,
@@ -81,5 +83,6 @@ def _method(method: MethodSettings, base: Currency) -> ShippingMethod:
         per_class={slug: Money.of(cost, base) for slug, cost in method.cost_per_class.items()},
         minimum=Money.of(method.minimum, base) if method.minimum is not None else None,
         requires=FreeFrom(method.requires),
+        only_classes=frozenset(method.only_classes),
         taxable=method.taxable,
     )

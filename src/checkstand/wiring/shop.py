@@ -17,6 +17,7 @@ from checkstand.cart.coupons import CartCoupons
 from checkstand.cart.delivery import CartDelivery
 from checkstand.cart.fees import CartFees
 from checkstand.cart.items import CartItems
+from checkstand.cart.links import CartLinks, origin_of
 from checkstand.cart.merging import MergePolicy
 from checkstand.cart.queue import CartQueue
 from checkstand.cart.service import CartLimits, CartService
@@ -33,6 +34,7 @@ from checkstand.customers.addresses import Address
 from checkstand.customers.lookup.provider import AddressProvider
 from checkstand.customers.lookup.providers import open_providers
 from checkstand.customers.lookup.service import AddressLookup
+from checkstand.errors import ConfigurationError
 from checkstand.guarding import Guards, Hooks
 from checkstand.jobs.worker import Worker
 from checkstand.kit.clock import Clock
@@ -47,7 +49,7 @@ from checkstand.settings import Settings
 from checkstand.storage.database import Database
 from checkstand.tax.service import TaxTables
 from checkstand.webhooks.inbound import Inbound
-from checkstand.wiring.accounts import People, carrier_of, people_of
+from checkstand.wiring.accounts import People, carrier_of, people_of, signer_of
 from checkstand.wiring.gateways import gateways_of, retired, switched_off
 from checkstand.wiring.rules import shop_rules
 
@@ -100,6 +102,7 @@ class Shop:
     fees: CartFees
     delivery: CartDelivery
     cart_sessions: CartSessions
+    links: CartLinks
     checkout: Checkout
     orders: Orders
     payments: Payments
@@ -183,6 +186,7 @@ def build(
         fees=CartFees(carts),
         delivery=CartDelivery(carts),
         cart_sessions=CartSessions(carts),
+        links=_links(settings, carts, profile),
         checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
         payments=payments,
@@ -224,6 +228,23 @@ def _carts(
         ),
         call_off=charging.call_off_cart,
         trusted_keys=settings.cart.trusted_keys,
+    )
+
+
+def _links(settings: Settings, carts: CartService, profile: StoreProfile) -> CartLinks:
+    home = settings.store.cart_url.format(base_url=profile.base_url)
+    if not origin_of(home):
+        raise ConfigurationError(
+            f"store.cart_url comes to '{home}', which is no address that a link can lead to; write "
+            "https://shop.example/cart/, the host in small letters"
+        )
+    return CartLinks(
+        carts=carts,
+        signer=signer_of(settings, profile.base_url),
+        home=home,
+        # Any page may call the API where it says `*`; a link must not lead anywhere.
+        origins=frozenset(settings.security.cors_origins) - {"*"},
+        life=timedelta(hours=settings.cart.link_hours),
     )
 
 

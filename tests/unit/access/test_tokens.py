@@ -213,3 +213,48 @@ def test_unfit_keys_are_refused_at_start(algorithm: str, secret: str, said: str)
     with pytest.raises(ConfigurationError, match=said) as caught:
         load_key(algorithm, secret, signing=True)
     assert secret not in str(caught.value)
+
+
+# --- what is sealed ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_what_is_sealed_is_read_for_its_purpose_only(algorithm: str) -> None:
+    by = signer(key(algorithm))
+    token = by.seal("a purpose", "a name", NOW + LIFE)
+    sealed = by.unseal("a purpose", token)
+    assert (sealed.name, sealed.expires_at) == ("a name", (NOW + LIFE).timestamp())
+    for purpose in ("another purpose", "", ISSUER):
+        with pytest.raises(TokenRefused):
+            by.unseal(purpose, token)
+
+
+def test_what_is_sealed_is_no_session_and_a_session_is_not_sealed() -> None:
+    by = signer()
+    with pytest.raises(TokenRefused):
+        by.read(by.seal("a purpose", "a name", NOW + LIFE), NOW)
+    with pytest.raises(TokenRefused):
+        by.unseal("a purpose", signed(by))
+
+
+def test_nobody_else_seals() -> None:
+    by, other = signer(), signer(key(secret="t" * 64))
+    head, body, signature = by.seal("a purpose", "a name", NOW + LIFE).split(".")
+    claims = {"iss": ISSUER, "aud": "a purpose", "exp": 1, "jti": "a name"}
+    kid = jwt.get_unverified_header(f"{head}.{body}.{signature}")["kid"]
+    for token in (
+        other.seal("a purpose", "a name", NOW + LIFE),
+        f"{head}.{body}.",
+        f"{part({'alg': 'none', 'kid': kid})}.{body}.",
+        f"{head}.{part({**claims, 'jti': 'another name'})}.{signature}",
+        jwt.encode({k: v for k, v in claims.items() if k != "aud"}, SECRET, "HS256"),
+        "x" * 9000,
+    ):
+        with pytest.raises(TokenRefused):
+            by.unseal("a purpose", token)
+
+
+def test_what_an_older_key_sealed_is_read() -> None:
+    older, newer = key(), key(secret="t" * 64)
+    token = signer(older).seal("a purpose", "a name", NOW + LIFE)
+    assert signer(newer, older).unseal("a purpose", token).name == "a name"

@@ -257,7 +257,7 @@ def test_one_package_with_what_needs_shipping() -> None:
     result = quote(facts(lines=(download, cup())))
     (package,) = result.packages
     assert (package.id, package.name) == ("default", "Shipping")
-    assert package.line_keys == (cup().key,)
+    assert package.contents == {cup().key: cup().quantity}
 
 
 @pytest.mark.parametrize(

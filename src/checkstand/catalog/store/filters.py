@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,8 @@ from checkstand.catalog.listing import (
 from checkstand.catalog.model import ProductType
 
 _MOST_WORDS = 10
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
+_MARKS = re.compile("[\u0300-\u036f]+")
 _SHOWN_IN = {
     Visibility.VISIBLE: ["visible"],
     Visibility.CATALOG: ["visible", "catalog"],
@@ -26,14 +28,15 @@ _SHOWN_IN = {
     Visibility.HIDDEN: ["hidden"],
 }
 
+NEWEST_FIRST = "l.created_at DESC, l.product_id DESC"
 _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.DATE: "l.created_at {0}, l.product_id {0}",
     OrderBy.ID: "l.product_id {0}",
-    OrderBy.TITLE: "lower(l.name) {0}, l.product_id {0}",
-    OrderBy.NAME: "lower(l.name) {0}, l.product_id {0}",
-    OrderBy.ALPHABETICAL: "lower(l.name), l.product_id",
-    OrderBy.REVERSE_ALPHA: "lower(l.name) DESC, l.product_id DESC",
-    OrderBy.SLUG: "(SELECT p.slug FROM products p WHERE p.id = l.product_id) {0}, l.product_id {0}",
+    OrderBy.TITLE: "plain(l.name) {0}, l.product_id {0}",
+    OrderBy.NAME: "plain(l.name) {0}, l.product_id {0}",
+    OrderBy.ALPHABETICAL: "plain(l.name), l.product_id",
+    OrderBy.REVERSE_ALPHA: "plain(l.name) DESC, l.product_id DESC",
+    OrderBy.SLUG: "l.slug {0}, l.product_id {0}",
     OrderBy.PRICE: "l.price {0} NULLS LAST, l.product_id {0}",
     OrderBy.PRICE_ASC: "l.price, l.product_id",
     OrderBy.PRICE_DESC: "l.price DESC NULLS LAST, l.product_id DESC",
@@ -41,11 +44,12 @@ _ORDERS: Mapping[OrderBy, str] = {
     OrderBy.SALES: "l.sales {0}, l.product_id {0}",
     OrderBy.RATING: "l.rating {0}, l.product_id {0}",
     OrderBy.REVIEW_COUNT: "l.review_count {0}, l.product_id {0}",
-    OrderBy.MENU_ORDER: "l.position {0}, lower(l.name) {0}, l.product_id {0}",
+    OrderBy.MENU_ORDER: "l.position {0}, plain(l.name) {0}, l.product_id {0}",
     OrderBy.RAND: "random()",
-    OrderBy.BY_STOCK: "(l.stock_status = 'instock') DESC, l.created_at DESC, l.product_id DESC",
-    OrderBy.ON_SALE_FIRST: "l.on_sale DESC, l.created_at DESC, l.product_id DESC",
-    OrderBy.FEATURED_FIRST: "l.featured DESC, l.created_at DESC, l.product_id DESC",
+    # The letters have it right: instock, onbackorder, outofstock.
+    OrderBy.BY_STOCK: f"l.stock_status, {NEWEST_FIRST}",
+    OrderBy.ON_SALE_FIRST: f"l.on_sale DESC, {NEWEST_FIRST}",
+    OrderBy.FEATURED_FIRST: f"l.featured DESC, {NEWEST_FIRST}",
 }
 
 
@@ -70,13 +74,15 @@ class Filters:
         return " AND ".join(self.conditions)
 
 
-def filters_of(query: ProductQuery, first: int) -> Filters:
+def filters_of(query: ProductQuery, first: int, *, walking: bool = False) -> Filters:
+    """`walking`: for who goes through products in their order and looks at each. Parameters are the
+    same either way."""
     filters = Filters(first)
     filters.add("l.published")
     _put_kinds(query, filters)
     _put_facts(query, filters)
     _put_prices(query, filters)
-    _put_texts(query, filters)
+    _put_texts(query, filters, walking=walking)
     for given, table, column in (
         (query.categories, "categories", "category_ids"),
         (query.tags, "tags", "tag_ids"),
@@ -90,15 +96,18 @@ def filters_of(query: ProductQuery, first: int) -> Filters:
     return filters
 
 
-def _put_kinds(query: ProductQuery, filters: Filters) -> None:
-    variations = (
+def _may_be_variations(query: ProductQuery) -> bool:
+    return (
         query.with_variations
         or bool(query.parents)
         or bool(query.include)
         or bool(query.skus)
         or ProductType.VARIATION in query.types
     )
-    if not variations:
+
+
+def _put_kinds(query: ProductQuery, filters: Filters) -> None:
+    if not _may_be_variations(query):
         filters.add("l.parent_id = 0")
     if query.types:
         filters.add(f"l.type = ANY ({filters.put(list(query.types), 'text[]')})")
@@ -129,7 +138,11 @@ def _put_facts(query: ProductQuery, filters: Filters) -> None:
     if query.before is not None:
         filters.add(f"l.created_at < {filters.put(query.before, 'timestamptz')}")
     if query.ratings:
-        filters.add(f"round(l.rating) = ANY ({filters.put(list(query.ratings), 'int[]')})")
+        around = [
+            f"l.rating >= {mark} - 0.5 AND l.rating < {mark} + 0.5"
+            for mark in (filters.put(rating, "int") for rating in query.ratings)
+        ]
+        filters.add(f"({' OR '.join(around)})")
 
 
 def _put_prices(query: ProductQuery, filters: Filters) -> None:
@@ -142,31 +155,38 @@ def _put_prices(query: ProductQuery, filters: Filters) -> None:
         filters.add(f"l.price <= {filters.put(query.max_price, 'bigint')}")
 
 
-def _put_texts(query: ProductQuery, filters: Filters) -> None:
-    for column, value in (
-        ("slug", query.slug),
-        ("global_unique_id", query.global_unique_id),
-    ):
-        if value:
-            filters.add(
-                f"l.product_id IN (SELECT p.id FROM products p "
-                f"WHERE p.{column} = {filters.put(value, 'text')})"
-            )
+def _put_texts(query: ProductQuery, filters: Filters, *, walking: bool) -> None:
+    if query.slug:
+        filters.add(f"l.slug = {filters.put(query.slug, 'text')}")
+    if query.global_unique_id:
+        filters.add(
+            f"l.product_id IN (SELECT p.id FROM products p "
+            f"WHERE p.global_unique_id = {filters.put(query.global_unique_id, 'text')})"
+        )
     if query.skus:
         filters.add(
             f"l.product_id IN (SELECT p.id FROM products p "
             f"WHERE p.sku = ANY ({filters.put(list(query.skus), 'text[]')}))"
         )
     if query.search:
+        has = f"w.words @@ {_words(query, filters)}"
+        listed = f"w.listed AND {has}"
+        # Both halves have an index of their own.
+        has = f"({listed} OR NOT w.listed AND {has})" if _may_be_variations(query) else listed
+        # The planner takes two words for much rarer than one, and would gather all that have them.
         filters.add(
-            f"l.product_id IN (SELECT w.product_id FROM product_search w "
-            f"WHERE w.words @@ {_words(query, filters)})"
+            f"EXISTS (SELECT FROM product_search w WHERE w.product_id = l.product_id AND {has} "
+            "OFFSET 0)"
+            if walking
+            else f"l.product_id IN (SELECT w.product_id FROM product_search w WHERE {has})"
         )
 
 
 def _words(query: ProductQuery, filters: Filters) -> str:
-    """Every word of the search, each as the start of a word; what is no word finds nothing."""
-    words = _WORD.findall(query.search.lower())[:_MOST_WORDS]
+    """Every word of the search, each as the start of a word; what is no word finds nothing. Taken
+    apart like the texts that are searched (`words_of`, migration 0005)."""
+    letters = _MARKS.sub("", unicodedata.normalize("NFKD", query.search)).lower()
+    words = _WORD.findall(letters)[:_MOST_WORDS]
     text = " & ".join(f"{word}:*" for word in words)
     return f"to_tsquery('simple', {filters.put(text, 'text')})"
 

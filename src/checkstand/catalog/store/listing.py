@@ -1,4 +1,4 @@
-"""Pages of products: one statement finds a page with what is known of each, one counts.
+"""Pages of products: one statement finds and counts them, one tells what is known of each.
 
 Filters and orders run on `product_listing`, which the database keeps true by itself (migration
 0005). Every value is a parameter; the texts here are constants.
@@ -7,13 +7,14 @@ Filters and orders run on `product_listing`, which the database keeps true by it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from asyncpg import Record as Row
 
-from checkstand.catalog.listing import Listed, ProductQuery, Review, Term
-from checkstand.catalog.store.filters import filters_of, order_of
+from checkstand.catalog.listing import Listed, OrderBy, ProductQuery, Review, Term
+from checkstand.catalog.store.filters import NEWEST_FIRST, filters_of, order_of
 from checkstand.storage.database import Connection
 
 _TERMS = """
@@ -59,6 +60,8 @@ _LISTED = f"""
     ORDER BY page.place
 """
 
+_FACTS = _LISTED.replace("{ids}", "$2::bigint[]")
+
 _BY_REFERENCE = _LISTED.replace(
     "{ids}",
     """ARRAY(
@@ -70,25 +73,53 @@ _BY_REFERENCE = _LISTED.replace(
 )
 
 
-async def page(connection: Connection, query: ProductQuery) -> list[Listed]:
-    """The products of the page that `query` asks for, in its order."""
-    filters = filters_of(query, first=2)
+# What the planner cannot know has been counted: so few are gathered by their filters and sorted,
+# of more an index that has them in order already is read until the page is full.
+_FEW = 1_000
+# Ranking reads every text that was found. What more products have in common ranks none of them.
+_MOST_RANKED = 2_000
+
+
+async def found(
+    connection: Connection, query: ProductQuery, total: int | None = None
+) -> tuple[list[int], int]:
+    """The ids of the page that `query` asks for, in its order, and how many there are on all pages;
+    `total` when that is known. One statement, or none past the end of what is known."""
+    if total is not None and total <= query.skipped:
+        return [], total
+    ranked = query.order_by is OrderBy.RELEVANCE and query.search != ""
+    if ranked and total is not None and total > _MOST_RANKED:
+        ranked, query = False, replace(query, order_by=OrderBy.DATE, descending=True)
+    filters = filters_of(query, first=1)
     order = order_of(query, filters)
     limit, offset = filters.put(query.per_page, "int"), filters.put(query.skipped, "bigint")
-    ids = f"""ARRAY(SELECT l.product_id FROM product_listing l WHERE {filters.where}
-                    ORDER BY {order} LIMIT {limit} OFFSET {offset})"""
-    rows = await connection.fetch(
-        _LISTED.replace("{ids}", ids), query.with_reviews, *filters.values
+    rows, part = f"product_listing l WHERE {filters.where}", f"LIMIT {limit} OFFSET {offset}"
+    few = f"""SELECT l.product_id FROM (SELECT l.* FROM {rows} OFFSET 0) l
+              ORDER BY {order} {part}"""
+    walked = filters_of(query, first=1, walking=True).where
+    many = f"""SELECT l.product_id FROM product_listing l WHERE {walked}
+               ORDER BY {NEWEST_FIRST if ranked else order} {part}"""
+    most = _MOST_RANKED if ranked else _FEW
+    if total is not None:
+        known = await connection.fetch(few if total <= most else many, *filters.values)
+        return [row["product_id"] for row in known], total
+    row = await connection.fetchrow(
+        f"""
+        SELECT t.total, CASE WHEN t.total <= {offset} THEN '{{}}'
+            WHEN t.total <= {most} THEN ARRAY({few}) ELSE ARRAY({many}) END AS ids
+        FROM (SELECT count(*) AS total FROM {rows}) t
+        """,
+        *filters.values,
     )
-    return [_listed(row) for row in rows]
+    assert row is not None
+    return row["ids"], row["total"]
 
 
-async def count(connection: Connection, query: ProductQuery) -> int:
-    """How many products the filters of `query` leave, on all pages."""
-    filters = filters_of(query, first=1)
-    statement = f"SELECT count(*) FROM product_listing l WHERE {filters.where}"
-    found: int = await connection.fetchval(statement, *filters.values)
-    return found
+async def facts(
+    connection: Connection, ids: Sequence[int], *, with_reviews: bool = False
+) -> list[Listed]:
+    """What is known of these products, of those that are published."""
+    return [_listed(row) for row in await connection.fetch(_FACTS, with_reviews, list(ids))]
 
 
 async def by_reference(

@@ -22,7 +22,7 @@ async def reviews(connection: Connection, query: ReviewQuery) -> tuple[list[Revi
     order = f"{_ORDERS.get(query.order_by, 'r.created_at')} {direction}, r.id {direction}"
     own = "r.account_id = $1" if query.account_id is not None else "r.status = 'approved'"
     where = f"""{own} AND ($1::bigint IS NULL OR r.account_id = $1)
-        AND ($2 = '' OR strpos(lower(r.review), lower($2)) > 0)
+        AND ($2 = '' OR strpos(plain(r.review), plain($2)) > 0)
         AND ($3::timestamptz IS NULL OR r.created_at > $3)
         AND ($4::timestamptz IS NULL OR r.created_at < $4)
         AND (cardinality($5::bigint[]) = 0 OR r.id = ANY ($5))

@@ -24,9 +24,9 @@ _COUNTS = {
 _COLUMN = {Kind.CATEGORY: "category_ids", Kind.TAG: "tag_ids", Kind.BRAND: "brand_ids"}
 _ORDERS = {
     "id": "id",
-    "name": "lower(name)",
+    "name": "plain(name)",
     "slug": "slug",
-    "term_group": "lower(name)",
+    "term_group": "plain(name)",
     "description": "description",
     "count": "count",
     "menu_order": "position",
@@ -47,7 +47,7 @@ async def terms(connection: Connection, query: TermQuery) -> tuple[list[Mapping[
     joined = "JOIN attributes a ON a.id = t.attribute_id" if query.kind is Kind.TERM else ""
     empty = "WHERE count > 0" if query.hide_empty else ""
     direction = "DESC" if query.descending else "ASC"
-    order = f"{_ORDERS.get(query.order_by, 'lower(name)')} {direction}, id {direction}"
+    order = f"{_ORDERS.get(query.order_by, 'plain(name)')} {direction}, id {direction}"
     if query.order_by == "include" and query.include:
         order = f"array_position({put(list(query.include), 'bigint[]')}, id)"
     limit, offset = put(query.per_page, "int"), put(query.skipped, "bigint")
@@ -78,7 +78,7 @@ def _conditions(query: TermQuery, put: Any) -> list[str]:
     if query.kind is Kind.TERM:
         conditions.append(f"t.attribute_id = {put(query.attribute_id, 'bigint')}")
     if query.search:
-        conditions.append(f"strpos(lower(t.name), lower({put(query.search, 'text')})) > 0")
+        conditions.append(f"strpos(plain(t.name), plain({put(query.search, 'text')})) > 0")
     if query.slugs:
         conditions.append(f"t.slug = ANY ({put(list(query.slugs), 'text[]')})")
     if query.include:
@@ -110,7 +110,7 @@ async def attributes(connection: Connection, reference: str = "") -> list[Mappin
             """
             SELECT id, name, slug, type, order_by FROM attributes
             WHERE $1 = '' OR id = $2::bigint OR slug IN ($1, 'pa_' || $1)
-            ORDER BY $1 <> '' AND id IS DISTINCT FROM $2::bigint, slug <> $1, lower(name), id
+            ORDER BY $1 <> '' AND id IS DISTINCT FROM $2::bigint, slug <> $1, plain(name), id
             """,
             reference,
             number if number is not None and number < 2**63 else None,

@@ -35,6 +35,7 @@ router = APIRouter(prefix="/wp-json", tags=["batch"], **JSON_ROUTES)
 
 _MOST_PARAMETERS = 100
 _CART = "/wp-json/cocart/v2/cart"
+_CART_LINK = f"{_CART}/link"
 _ONCE_HEADERS = ("authorization", "cart-key", "cocart-api-cart-key")
 _ONCE_PARAMETERS = ("cart_key", "consumer_key", "consumer_secret", "username", "password")
 _OWN_HEADERS = ("idempotency-key", "checkstand-dialect", "if-none-match", "accept-language")
@@ -255,7 +256,8 @@ class _Parts:
 
 
 def _about_cart(part: _Part) -> bool:
-    return part.path == _CART or part.path.startswith(f"{_CART}/")
+    """Whether the cart after it says what came of the part; of a link, it does not."""
+    return part.path == _CART or (part.path.startswith(f"{_CART}/") and part.path != _CART_LINK)
 
 
 def _merged(cart: Reply, told: Sequence[Reply]) -> Response:

@@ -6,6 +6,7 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from checkstand.access.principal import Caller, Dialect
 from checkstand.accounts.enrolling import NewAccount
+from checkstand.cart.packages import Choices
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import (
     PaymentStatus,
@@ -184,9 +186,7 @@ async def _process(
 
 
 def _offered(shop: Shop, seen: CartView) -> Any:
-    packages = seen.quote.packages
-    chosen = packages[0].chosen.key if packages and packages[0].chosen else None
-    return shop.payments.offered(chosen)
+    return shop.payments.offered(seen.quote.chosen_rates)
 
 
 class ChangesIn(Protocol):
@@ -194,6 +194,9 @@ class ChangesIn(Protocol):
 
     billing_address: AddressIn | None
     shipping_address: AddressIn | None
+
+    @property
+    def shipping_method(self) -> str | Mapping[str, str] | list[str] | None: ...
 
     @property
     def model_fields_set(self) -> set[str]: ...
@@ -210,9 +213,17 @@ def changes(body: ChangesIn) -> UpdateCommand:
         billing=_address(body.billing_address, "billing_address" in sent),
         shipping=_address(body.shipping_address, "shipping_address" in sent),
         payment_method=text("payment_method"),
-        shipping_method=text("shipping_method"),
+        shipping_method=_rates(body) if "shipping_method" in sent else None,
         currency=text("currency"),
     )
+
+
+def _rates(body: ChangesIn) -> Choices:
+    """A rate for all packages that offer it; or by package, in a list by their order."""
+    given = body.shipping_method
+    if isinstance(given, list):
+        return dict(enumerate(given))
+    return given if isinstance(given, str) else dict(given or {}) or ""
 
 
 def _address(given: AddressIn | None, sent: bool) -> dict[str, str] | None:

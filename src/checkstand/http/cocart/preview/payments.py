@@ -103,7 +103,7 @@ async def read_order_received(order_id: int, request: Request, order_key: OrderK
     if not order_key:
         raise ParameterMissing("Missing parameter(s): order_key.", data={"params": ["order_key"]})
     order = await shop.orders.received(caller, order_id, order_key)
-    return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
+    return answer(request, present.received(order, shop.payments.offered(), shop.profile))
 
 
 @router.post(

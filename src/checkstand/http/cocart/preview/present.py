@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from checkstand.cart.packages import chosen_flat, flat_rates, key_of
 from checkstand.cart.view import CartView, cart_hash
 from checkstand.checkout.drafting import TOTALS, flat_totals
 from checkstand.checkout.model import PaymentStatus, Placement
@@ -15,7 +16,7 @@ from checkstand.kit.money import Currency, Money
 from checkstand.orders.model import Order
 from checkstand.payments.gateway import WEBHOOK_PATH, Description
 from checkstand.payments.store.tokens import SavedToken
-from checkstand.pricing.quote import QuotedRate
+from checkstand.pricing.quote import Package, QuotedRate
 from checkstand.wiring import StoreProfile
 
 
@@ -28,7 +29,6 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
     shipping = cart.ships_to.as_shipping()
     customer_id = cart.customer_id or 0
     totals = decimals(flat_totals(quote), quote.currency)
-    package = quote.packages[0] if quote.packages else None
     lines, summary = _lines(seen, writing)
     return {
         "cart_key": cart.key,
@@ -44,11 +44,14 @@ def state(seen: CartView, offered: Iterable[Description], profile: StoreProfile)
         "shipping_address": shipping,
         "cart_contents": lines,
         "cart_totals": totals,
-        "shipping_methods": {rate.key: _rate(rate) for rate in (package.rates if package else ())},
+        "shipping_methods": {key: _rate(rate) for key, rate in flat_rates(quote).items()},
         "needs_payment": quote.needs_payment,
         "needs_shipping": quote.needs_shipping,
         "payment_method": cart.payment_method,
-        "shipping_method": package.chosen.key if package and package.chosen else "",
+        "shipping_method": chosen_flat(quote),
+        "shipping_packages": {
+            key_of(index): _package(package, index) for index, package in enumerate(quote.packages)
+        },
         "payment_methods": methods(offered),
         "customer_data": {
             "customer_id": customer_id,
@@ -108,6 +111,16 @@ def _lines(seen: CartView, writing: CurrencyFormat) -> tuple[dict[str, Any], dic
             "totals": {"subtotal": quoted.subtotal.decimal()},
         }
     return lines, summary
+
+
+def _package(package: Package, index: int) -> dict[str, Any]:
+    return {
+        "package_name": package.name,
+        "index": index,
+        "items": dict(package.contents),
+        "rates": {rate.key: _rate(rate) for rate in package.rates},
+        "chosen_method": package.chosen.key if package.chosen else "",
+    }
 
 
 def _rate(rate: QuotedRate) -> dict[str, str]:
@@ -346,12 +359,14 @@ def total_rows(order: Order, profile: StoreProfile) -> list[dict[str, str]]:
     """What a shopper reads under the items, in order."""
     show = currency_format(order.currency, profile.language).show
     rows = [("subtotal", "Subtotal", show(order.amount("subtotal")))]
+    packages = sum(charge.kind == "shipping" for charge in order.charges)
     for charge in order.charges:
         if charge.kind == "discount":
             if charge.amount:
                 rows.append(("discount", charge.label, show(charge.amount)))
         elif charge.kind == "shipping":
-            rows.append(("shipping", "Shipping", f"{show(charge.amount)} via {charge.label}"))
+            name = charge.package["name"] if charge.package and packages > 1 else "Shipping"
+            rows.append(("shipping", name, f"{show(charge.amount)} via {charge.label}"))
         elif charge.kind in ("fee", "tax"):
             rows.append((charge.kind, charge.label, show(charge.amount)))
     if order.payment_method_title:

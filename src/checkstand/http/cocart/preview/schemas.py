@@ -75,6 +75,16 @@ PaymentData = Annotated[
 ]
 
 
+_RateKey = Annotated[str, Field(max_length=200)]
+_PackageName = Annotated[str, Field(max_length=100)]
+RateChoice = Annotated[
+    _RateKey | dict[_PackageName, _RateKey] | list[_RateKey] | None,
+    Field(
+        max_length=200,
+        description="A rate key, such as `flat_rate:1`, for every package that offers it; or one "
+        "for each package, by the package's key or index.",
+    ),
+]
 Amount = Annotated[str, BeforeValidator(_amount, json_schema_input_type=str | int | float)]
 
 
@@ -85,9 +95,7 @@ class UpdateIn(In):
     billing_address: OptionalAddress = None
     shipping_address: OptionalAddress = None
     payment_method: str | None = Field(None, max_length=100)
-    shipping_method: str | None = Field(
-        None, max_length=200, description="A rate key: `flat_rate:1`."
-    )
+    shipping_method: RateChoice = None
     currency: str | None = Field(None, max_length=20, description="ISO 4217; sticky once chosen.")
     coupon_code: str | None = Field(None, max_length=200, description="Updates only.")
     coupon_action: Literal["apply", "remove"] = "apply"
@@ -254,6 +262,14 @@ class CustomerDataOut(Out):
     shipping_address: ShippingAddressOut
 
 
+class CheckoutPackageOut(Out):
+    package_name: str
+    index: int
+    items: dict[str, int] = Field(description="Units by item key.")
+    rates: dict[str, RateOut]
+    chosen_method: str = Field(description="A rate key, or empty.")
+
+
 class StateOut(Out):
     """The checkout as it stands. Amounts are decimal strings in the active currency."""
 
@@ -265,11 +281,18 @@ class StateOut(Out):
     shipping_address: ShippingAddressOut
     cart_contents: dict[str, LineOut]
     cart_totals: TotalsOut
-    shipping_methods: dict[str, RateOut]
+    shipping_methods: dict[str, RateOut] = Field(
+        description="The rates of all packages; `cost` is for all packages that offer it."
+    )
     needs_payment: bool
     needs_shipping: bool
     payment_method: str
-    shipping_method: str = Field(description="The rate key that is chosen.")
+    shipping_method: str = Field(
+        description="The rate key that is chosen wherever it is offered; empty when there is none."
+    )
+    shipping_packages: dict[str, CheckoutPackageOut] = Field(
+        description="What travels together: `default`, `2` and so on."
+    )
     payment_methods: dict[str, PaymentMethodOut]
     customer_data: CustomerDataOut
     cart: dict[str, SummaryItem]

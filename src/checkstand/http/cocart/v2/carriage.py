@@ -78,12 +78,11 @@ async def read_product_rates(
         caller, reference, quantity, given["variation"], given["item_data"]
     )
     writing = currency_format(seen.quote.currency, shop.profile.language)
-    text = f"{product.name} × {quantity}"
     destination = addresses.formatted_destination(
         seen.cart.destination, home=shop.rules.place.country
     )
     packages = {
-        str(number): _package(package, text, destination, writing)
+        str(number): _package(package, product.name, destination, writing)
         for number, package in enumerate(seen.quote.packages, start=1)
     }
     line = seen.cart.lines[0]
@@ -115,8 +114,9 @@ def _named(request: Request) -> dict[str, dict[str, str]]:
 
 
 def _package(
-    package: Package, text: str, destination: str, writing: CurrencyFormat
+    package: Package, name: str, destination: str, writing: CurrencyFormat
 ) -> dict[str, Any]:
+    text = f"{name} × {sum(package.contents.values())}"
     return {
         "rates": empty_as_list({rate.key: _rate(rate, text, writing) for rate in package.rates}),
         "formatted_destination": destination,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from checkstand.cart.packages import flat_rates
 from checkstand.cart.view import CartView, cart_hash
 from checkstand.checkout.drafting import flat_totals
 from checkstand.checkout.model import PaymentStatus, Placement
@@ -60,7 +61,6 @@ def state(seen: CartView, profile: StoreProfile, message: str = "") -> dict[str,
     cart, quote = seen.cart, seen.quote
     totals = flat_totals(quote)
     writing = currency_format(quote.currency, profile.language)
-    rates = {rate.key: rate for package in quote.packages for rate in package.rates}
     return {
         "cart_hash": cart_hash(seen),
         "cart_key": cart.key,
@@ -74,7 +74,7 @@ def state(seen: CartView, profile: StoreProfile, message: str = "") -> dict[str,
         "coupons": [{**each, "saving": each["saving_html"]} for each in coupons(quote, writing)],
         "needs_payment": quote.needs_payment,
         "needs_shipping": quote.needs_shipping,
-        "shipping_methods": {key: _rate(rate) for key, rate in rates.items()},
+        "shipping_methods": {key: _rate(rate) for key, rate in flat_rates(quote).items()},
         "payment_method": cart.payment_method,
         "fees": [_fee(fee) for fee in quote.fees],
         "cart_totals": {name: str(totals[name]) for name in _TOTALS},

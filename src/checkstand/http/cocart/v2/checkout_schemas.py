@@ -11,6 +11,7 @@ from checkstand.http.cocart.preview.schemas import (
     BillingOut,
     OptionalAddress,
     PaymentData,
+    RateChoice,
     ShippingAddressOut,
 )
 from checkstand.http.cocart.v2.schemas import CartCurrencyOut, ItemTotals
@@ -51,9 +52,7 @@ class CheckoutUpdateIn(_In):
     shipping_address: OptionalAddress = None
     use_different_billing: Flag = Field(True, description="false: one address for both.")
     payment_method: str | None = Field(None, max_length=100)
-    shipping_method: str | None = Field(
-        None, max_length=200, description="A rate key: `flat_rate:1`."
-    )
+    shipping_method: RateChoice = None
     currency: str | None = Field(None, max_length=20, description="ISO 4217; sticky once chosen.")
     coupon_code: str | None = Field(None, max_length=200)
     coupon_action: Literal["apply", "remove"] = "apply"
@@ -69,7 +68,7 @@ class CheckoutProcessIn(_In):
     shipping_address: OptionalAddress = None
     use_different_billing: Flag = Field(True, description="false: one address for both.")
     payment_method: str | None = Field(None, max_length=100)
-    shipping_method: str | None = Field(None, max_length=200)
+    shipping_method: RateChoice = None
     currency: str | None = Field(None, max_length=20)
     payment_data: PaymentData = None
     payment_method_data: PaymentData = None

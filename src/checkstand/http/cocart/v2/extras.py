@@ -75,7 +75,7 @@ async def set_shipping_method(request: Request, body: ShippingMethodIn | None = 
     render = as_cart(request, shop)
     once = await ticket(request, "set shipping method", render)
     rate = given.rate_id or given.method_key or given.key or ""
-    package = "" if given.package_id is None else str(given.package_id)
+    package = "" if given.package_id is None else given.package_id
     seen = await shop.delivery.choose(caller, rate, package, once)
     return respond(request, seen, render(seen))
 

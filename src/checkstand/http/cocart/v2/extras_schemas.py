@@ -51,7 +51,11 @@ class ShippingMethodIn(In):
     rate_id: str | None = Field(None, max_length=200)
     method_key: str | None = Field(None, max_length=200)
     key: str | None = Field(None, max_length=200)
-    package_id: str | int | None = Field(None, description="Index, key, or instance of the rate.")
+    package_id: str | int | None = Field(
+        None,
+        description="As a number the package's index; as text its key, else its index. Left out: "
+        "every package that offers the rate.",
+    )
 
 
 class DestinationIn(In):

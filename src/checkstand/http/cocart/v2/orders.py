@@ -41,7 +41,7 @@ async def read_order_received_v2(
     """The confirmation of an order, for who has its key."""
     caller, shop = await visit(request)
     order = await shop.orders.received(caller, order_id, _given(order_key))
-    return answer(request, present.received(order, shop.payments.offered(None), shop.profile))
+    return answer(request, present.received(order, shop.payments.offered(), shop.profile))
 
 
 @router.post(

@@ -12,6 +12,7 @@ from typing import Any
 
 from checkstand.cart import verbs
 from checkstand.cart.model import CartLine
+from checkstand.cart.packages import key_of
 from checkstand.cart.view import CartView, cart_hash
 from checkstand.catalog.model import Product
 from checkstand.checkout.drafting import chosen_options
@@ -300,7 +301,7 @@ def shipping(seen: CartView, writing: CurrencyFormat, say: Say = minor) -> Any:
         return []
     calculated = seen.quote.has_destination
     shown = {
-        "default" if index == 0 else str(index + 1): _package(seen, package, index, writing, say)
+        key_of(index): _package(seen, package, index, writing, say)
         for index, package in enumerate(packages)
     }
     return {
@@ -314,8 +315,8 @@ def shipping(seen: CartView, writing: CurrencyFormat, say: Say = minor) -> Any:
 def _package(
     seen: CartView, package: Package, index: int, writing: CurrencyFormat, say: Say
 ) -> dict[str, Any]:
-    inside = [line for line in seen.cart.lines if line.key in package.line_keys]
-    text = ", ".join(f"{seen.product(line).name} × {line.quantity}" for line in inside)
+    inside = [line for line in seen.cart.lines if line.key in package.contents]
+    text = ", ".join(f"{seen.product(line).name} × {package.contents[line.key]}" for line in inside)
     return {
         "package_name": package.name,
         "rates": empty_as_list(

@@ -14,15 +14,10 @@ from zoneinfo import ZoneInfo
 from checkstand.catalog.listing import Listed, Review
 from checkstand.catalog.model import Attribute, Image, Product, ProductType
 from checkstand.http.answers import empty_as_list
-from checkstand.wiring import Shop, StoreProfile
+from checkstand.wiring import Shop
 
 _NEW_LINE = "\n"
 _SIZES = ("thumbnail", "medium", "large", "full")
-
-
-@lru_cache(maxsize=20_000)
-def page_of(profile: StoreProfile, product_id: int, slug: str) -> str:
-    return profile.product_page(product_id, slug)
 
 
 @lru_cache(maxsize=20_000)

@@ -27,13 +27,11 @@ from checkstand.http.cocart.v2.product_parts import (
     minor,
     number,
     options_of,
-    page_of,
     review,
     size,
     sources_of,
     utc_time,
 )
-from checkstand.http.display import currency_format
 from checkstand.wiring import Shop
 
 API = "/wp-json/cocart/v2"
@@ -48,18 +46,12 @@ class Presenter:
     display: Display
     currency: Mapping[str, str | int]
 
-    @classmethod
-    def of(cls, shop: Shop, display: Display) -> Presenter:
-        """For all products of the display: what is the same for each is made once."""
-        writing = currency_format(shop.rules.base, shop.profile.language)
-        return cls(shop, display, writing.as_v2())
-
     # --- whole products -----------------------------------------------------------------------
 
-    def product(self, listed: Listed, *, whole_variations: bool) -> dict[str, Any]:
+    def product(self, *, whole_variations: bool) -> dict[str, Any]:
         """A product. Its variations are told as on a product's own page, or by name only."""
-        product = self.display.products[listed.id]
-        members = self._members(listed, product)
+        listed, product = self.display.exhibit.listed, self.display.exhibit.product
+        members = self._members(product)
         stock = self._stock(product, members)
         tell = self._embedded if whole_variations else self._named
         external = product.type is ProductType.EXTERNAL
@@ -91,8 +83,8 @@ class Presenter:
             "brands": self._terms(listed.brands, "brands"),
             "attributes": self._attributes(listed, product),
             "default_attributes": default_options(listed, product),
-            "variations": [tell(each) for each in self.display.variations(listed)],
-            "grouped_products": list(product.grouped_ids),
+            "variations": [tell(each) for each in self.display.variations()],
+            "grouped_products": [each.id for each in self.display.linked(product.grouped_ids)],
             "stock": stock,
             "weight": {"value": size(product.weight), "unit": self.shop.rules.weight_unit},
             "dimensions": self._dimensions(product),
@@ -110,9 +102,9 @@ class Presenter:
             "meta_data": [],
         }
 
-    def variation(self, listed: Listed) -> dict[str, Any]:
+    def variation(self) -> dict[str, Any]:
         """A variation in its own right: a product without what its parent says (4.7)."""
-        product = self.display.products[listed.id]
+        listed, product = self.display.exhibit.listed, self.display.exhibit.product
         stock = self._stock(product, [product])
         return {
             "id": product.id,
@@ -140,10 +132,10 @@ class Presenter:
             "meta_data": [],
         }
 
-    def _members(self, listed: Listed, product: Product) -> list[Product]:
+    def _members(self, product: Product) -> list[Product]:
         """What the product is sold as."""
         if product.type is ProductType.VARIABLE:
-            return self.display.variations(listed)
+            return self.display.variations()
         if product.type is ProductType.GROUPED:
             return self.display.linked(product.grouped_ids)
         return [product]
@@ -257,11 +249,11 @@ class Presenter:
     def _connected(self, ids: Iterable[int]) -> list[dict[str, Any]]:
         """4.5."""
         shown = []
-        for product in self.display.linked(ids):
+        for product in self.display.promoted(ids):
             text, description = button(
                 product, buyable=product.type in (*_SOLD, ProductType.VARIABLE)
             )
-            price = self.display.prices.get(product.id)
+            price = self.display.exhibit.prices.get(product.id)
             if product.type in (*_SOLD, ProductType.EXTERNAL):
                 price = product.price(self.display.now)
             shown.append(
@@ -335,13 +327,16 @@ class Presenter:
 
     def permalink(self, product: Product) -> str:
         """Where a storefront shows the product; a variation with its options chosen."""
-        own = product.parent_id or product.id
-        base = page_of(self.shop.profile, own, product.slug)
-        chosen = tuple(options_of(product).items())
-        return f"{base}{'&' if '?' in base else '?'}{as_query(chosen)}" if chosen else base
+        page = self.shop.profile.product_page(product.parent_id or product.id, product.slug)
+        if product.type is not ProductType.VARIATION:
+            return page
+        chosen = as_query(tuple(options_of(product).items()))
+        return f"{page}{'&' if '?' in page else '?'}{chosen}" if chosen else page
 
     def _adding_url(self, product: Product) -> str:
         """A hint: the route itself takes POST."""
+        hint = self.url(f"cart/add-item?id={product.id}&quantity={product.min_quantity}")
+        if product.type is not ProductType.VARIATION:
+            return hint
         options = tuple((f"variation[{k}]", v) for k, v in options_of(product).items())
-        chosen = f"&{as_query(options)}" if options else ""
-        return self.url(f"cart/add-item?id={product.id}&quantity={product.min_quantity}{chosen}")
+        return f"{hint}&{as_query(options)}" if options else hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
@@ -11,13 +11,19 @@ from starlette.responses import Response
 
 from checkstand.catalog.listing import OrderBy, ProductQuery
 from checkstand.catalog.model import ProductType
-from checkstand.catalog.showcase import LARGEST_ID, Display
+from checkstand.catalog.showcase import LARGEST_ID
 from checkstand.errors import IdInvalid
-from checkstand.http.cocart.v2.conditional import Made, Pages, page_headers, respond
+from checkstand.http.cocart.v2.conditional import (
+    Made,
+    Pages,
+    page_headers,
+    respond,
+    skips_cache,
+)
 from checkstand.http.cocart.v2.parameters import Parameter, documented, read
-from checkstand.http.cocart.v2.product_present import Presenter
 from checkstand.http.cocart.v2.product_query import PARAMETERS, SKIP_CACHE, product_query
 from checkstand.http.cocart.v2.product_schemas import ProductOut, ProductsOut, VariationOut
+from checkstand.http.cocart.v2.product_telling import products, variations
 from checkstand.http.describe import READING, errors
 from checkstand.http.requests import JSON_ROUTES, visit
 
@@ -42,21 +48,17 @@ async def list_products(request: Request) -> Response:
     query = product_query(request, shop)
 
     async def make() -> Made:
-        found = await shop.showcase.page(query)
-        tell = Presenter.of(shop, found.display)
-        pages = Pages(query.page, query.per_page, found.total)
+        found = await shop.showcase.page(query, anew=skips_cache(request))
+        pages = Pages(query.page, query.per_page, found.total, query.offset)
         body = {
-            "products": [
-                tell.product(each, whole_variations=query.with_variations)
-                for each in found.display.listed
-            ],
+            "products": products(shop, found.displays, whole_variations=query.with_variations),
             "page": pages.page,
             "total_pages": pages.pages,
             "total_products": pages.total,
         }
-        return Made(body, page_headers(request, shop, pages), found.display.stock)
+        return Made(body, page_headers(request, shop, pages), found.stock, entries="products")
 
-    return await respond(request, shop, _key(query, request), make)
+    return await respond(request, shop, _key(query), make)
 
 
 @router.get(
@@ -75,13 +77,12 @@ async def list_variations(reference: Reference, request: Request) -> Response:
     async def make() -> Made:
         parent = await shop.showcase.variable(reference)
         own = replace(query, parents=(parent.id,), types=(ProductType.VARIATION,))
-        found = await shop.showcase.page(own)
-        tell = Presenter.of(shop, found.display)
-        pages = Pages(query.page, query.per_page, found.total)
-        body = [tell.variation(each) for each in found.display.listed]
-        return Made(body, page_headers(request, shop, pages), found.display.stock)
+        found = await shop.showcase.page(own, anew=skips_cache(request))
+        pages = Pages(query.page, query.per_page, found.total, query.offset)
+        body = variations(shop, found.displays)
+        return Made(body, page_headers(request, shop, pages), found.stock)
 
-    return await respond(request, shop, _key(query, request), make)
+    return await respond(request, shop, _key(query), make)
 
 
 @router.get(
@@ -101,7 +102,8 @@ async def read_variation(
 
     async def make() -> Made:
         display = await shop.showcase.variation(reference, number)
-        return _one(display, Presenter.of(shop, display).variation(display.listed[0]))
+        (body,) = variations(shop, [display])
+        return Made(body, {}, display.shown_stock)
 
     return await respond(request, shop, "variation", make)
 
@@ -119,8 +121,8 @@ async def read_product(reference: Reference, request: Request) -> Response:
 
     async def make() -> Made:
         display = await shop.showcase.product(reference, with_reviews=reviews)
-        tell = Presenter.of(shop, display)
-        return _one(display, tell.product(display.listed[0], whole_variations=True))
+        (body,) = products(shop, [display], whole_variations=True)
+        return Made(body, {}, display.shown_stock)
 
     return await respond(request, shop, ("product", reviews), make)
 
@@ -132,12 +134,5 @@ def whole_id(text: str) -> int:
     return int(text)
 
 
-def _one(display: Display, body: dict[str, Any]) -> Made:
-    return Made(body, {}, display.stock)
-
-
-def _key(query: ProductQuery, request: Request) -> object:
-    """What makes two lists the same; the Link header repeats the query as it was sent."""
-    if query.order_by is OrderBy.RAND:
-        return None
-    return query, tuple(request.query_params.multi_items())
+def _key(query: ProductQuery) -> ProductQuery | None:
+    return None if query.order_by is OrderBy.RAND else query

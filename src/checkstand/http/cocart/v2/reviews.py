@@ -78,11 +78,11 @@ async def list_reviews(request: Request) -> Response:
 
     async def make() -> Made:
         found, total = await shop.reviews.page(query)
-        pages = Pages(query.page, query.per_page, total)
+        pages = Pages(query.page, query.per_page, total, query.offset)
         body = [review(each, shop) for each in found]
         return Made(body, page_headers(request, shop, pages))
 
-    return await respond(request, shop, (query, str(request.query_params)), make)
+    return await respond(request, shop, query, make)
 
 
 @router.get(
@@ -99,7 +99,7 @@ async def list_own_reviews(request: Request) -> Response:
     query = _query(request, shop, caller.account.id)
     found, total = await shop.reviews.page(query)
     body = [review(each, shop, own=True) for each in found]
-    pages = Pages(query.page, query.per_page, total)
+    pages = Pages(query.page, query.per_page, total, query.offset)
     headers = {**PRIVATE, **page_headers(request, shop, pages)}
     return Response(dump(cut_down(request, body)), 200, headers, JSON)
 

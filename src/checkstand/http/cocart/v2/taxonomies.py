@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,6 +43,7 @@ router = APIRouter(prefix="/wp-json/cocart/v2", tags=["products v2"], **JSON_ROU
 
 Reference = Annotated[str, Path(min_length=1, max_length=200, description="An ID or a slug.")]
 Number = Annotated[str, Path(min_length=1, max_length=30, description="An ID.")]
+Present = Callable[[Mapping[str, Any], Shop], dict[str, Any]]
 
 _ORDERS = ("id", "include", "name", "slug", "term_group", "description", "count")
 _COMMON = (
@@ -71,7 +73,7 @@ async def _list(
     request: Request,
     parameters: tuple[Parameter, ...],
     kind: Kind,
-    present: Callable[[Mapping[str, Any], Shop], dict[str, Any]],
+    present: Present,
     attribute: str = "",
 ) -> Response:
     _, shop = await visit(request)
@@ -98,11 +100,11 @@ async def _list(
             found = await shop.showcase.attribute(attribute)
             wanted = replace(query, attribute_id=found["id"])
         terms, total = await shop.showcase.terms(wanted)
-        pages = Pages(query.page, query.per_page, total)
+        pages = Pages(query.page, query.per_page, total, query.offset)
         body = [present(term, shop) for term in terms]
         return Made(body, page_headers(request, shop, pages))
 
-    return await respond(request, shop, (query, str(request.query_params)), make)
+    return await respond(request, shop, query, make)
 
 
 async def _one(
@@ -110,7 +112,7 @@ async def _one(
     kind: Kind,
     reference: str,
     refusals: tuple[type[Refusal], type[Refusal]],
-    present: Callable[[Mapping[str, Any], Shop], dict[str, Any]],
+    present: Present,
 ) -> Response:
     _, shop = await visit(request)
     read(request, [SKIP_CACHE])
@@ -226,72 +228,47 @@ def _term(found: Mapping[str, Any], shop: Shop) -> dict[str, Any]:
 # --- categories, tags, brands ---------------------------------------------------------------------
 
 
-@router.get(
-    "/products/categories",
-    response_model=list[CategoryOut],
-    responses=errors(*READING),
-    openapi_extra=documented(*_COMMON, _PARENT),
-)
-async def list_categories(request: Request) -> Response:
-    """Categories; `count` includes the products of those that lie in it."""
-    return await _list(request, (*_COMMON, _PARENT), Kind.CATEGORY, _category)
+@dataclass(frozen=True, slots=True)
+class _Taxonomy:
+    """What products are sorted into, and how its routes tell of it."""
+
+    kind: Kind
+    one: str
+    about: str
+    schema: type[BaseModel]
+    own: Parameter
+    refusals: tuple[type[Refusal], type[Refusal]]
+    present: Present
 
 
-@router.get(
-    "/products/categories/{category_id}",
-    response_model=CategoryOut,
-    responses=errors(*READING, 404),
-    openapi_extra=documented(SKIP_CACHE),
-)
-async def read_category(category_id: Number, request: Request) -> Response:
-    """One category."""
-    refusals = (CategoryIdInvalid, CategoryNotFound)
-    return await _one(request, Kind.CATEGORY, category_id, refusals, _category)
+def _mount(taxonomy: _Taxonomy) -> None:
+    """Its list, and one of it by ID."""
+    kind, one, schema, present = taxonomy.kind, taxonomy.one, taxonomy.schema, taxonomy.present
+    parameters = (*_COMMON, taxonomy.own)
 
+    async def read_list(request: Request) -> Response:
+        return await _list(request, parameters, kind, present)
 
-@router.get(
-    "/products/tags",
-    response_model=list[FlatTermOut],
-    responses=errors(*READING),
-    openapi_extra=documented(*_COMMON, _OFFSET),
-)
-async def list_tags(request: Request) -> Response:
-    """Tags."""
-    return await _list(request, (*_COMMON, _OFFSET), Kind.TAG, _flat("tags"))
+    async def read_one(term_id: Number, request: Request) -> Response:
+        return await _one(request, kind, term_id, taxonomy.refusals, present)
 
-
-@router.get(
-    "/products/tags/{tag_id}",
-    response_model=FlatTermOut,
-    responses=errors(*READING, 404),
-    openapi_extra=documented(SKIP_CACHE),
-)
-async def read_tag(tag_id: Number, request: Request) -> Response:
-    """One tag."""
-    return await _one(request, Kind.TAG, tag_id, (TagIdInvalid, TagNotFound), _flat("tags"))
-
-
-@router.get(
-    "/products/brands",
-    response_model=list[FlatTermOut],
-    responses=errors(*READING),
-    openapi_extra=documented(*_COMMON, _OFFSET),
-)
-async def list_brands(request: Request) -> Response:
-    """Brands."""
-    return await _list(request, (*_COMMON, _OFFSET), Kind.BRAND, _flat("brands"))
-
-
-@router.get(
-    "/products/brands/{brand_id}",
-    response_model=FlatTermOut,
-    responses=errors(*READING, 404),
-    openapi_extra=documented(SKIP_CACHE),
-)
-async def read_brand(brand_id: Number, request: Request) -> Response:
-    """One brand."""
-    refusals = (BrandIdInvalid, BrandNotFound)
-    return await _one(request, Kind.BRAND, brand_id, refusals, _flat("brands"))
+    read_list.__doc__, read_one.__doc__ = taxonomy.about, f"One {one}."
+    router.add_api_route(
+        f"/products/{kind.value}",
+        read_list,
+        name=f"list_{kind.value}",
+        response_model=list[schema],  # type: ignore[valid-type]
+        responses=errors(*READING),
+        openapi_extra=documented(*parameters),
+    )
+    router.add_api_route(
+        f"/products/{kind.value}/{{term_id}}",
+        read_one,
+        name=f"read_{one}",
+        response_model=schema,
+        responses=errors(*READING, 404),
+        openapi_extra=documented(SKIP_CACHE),
+    )
 
 
 def _category(found: Mapping[str, Any], shop: Shop) -> dict[str, Any]:
@@ -323,7 +300,7 @@ def _image(image: Mapping[str, str] | None) -> dict[str, Any] | None:
     }
 
 
-def _flat(kind: str) -> Callable[[Mapping[str, Any], Shop], dict[str, Any]]:
+def _flat(kind: str) -> Present:
     def present(found: Mapping[str, Any], shop: Shop) -> dict[str, Any]:
         return {
             "id": found["id"],
@@ -339,3 +316,29 @@ def _flat(kind: str) -> Callable[[Mapping[str, Any], Shop], dict[str, Any]]:
 
 def _url(shop: Shop, kind: str, term_id: int) -> str:
     return f"{shop.profile.base_url}{API}/products/{kind}/{term_id}"
+
+
+for _each in (
+    _Taxonomy(
+        Kind.CATEGORY,
+        "category",
+        "Categories; `count` includes the products of those that lie in it.",
+        CategoryOut,
+        _PARENT,
+        (CategoryIdInvalid, CategoryNotFound),
+        _category,
+    ),
+    _Taxonomy(
+        Kind.TAG, "tag", "Tags.", FlatTermOut, _OFFSET, (TagIdInvalid, TagNotFound), _flat("tags")
+    ),
+    _Taxonomy(
+        Kind.BRAND,
+        "brand",
+        "Brands.",
+        FlatTermOut,
+        _OFFSET,
+        (BrandIdInvalid, BrandNotFound),
+        _flat("brands"),
+    ),
+):
+    _mount(_each)
