@@ -24,6 +24,7 @@ MORE = {
     ("POST", f"{V2}/cart/add-fee"): {"name": "Wrapping", "amount": "1"},
     ("POST", f"{V2}/cart/set-shipping-method"): {"key": "flat_rate:1"},
     ("POST", f"{V2}/products/reviews"): REVIEW,
+    ("POST", f"{V2}/cart/load"): {"token": "x" * 32},
     ("POST", f"{ADMIN}/keys"): {"name": "k"},
     ("POST", "/wp-json/cocart/batch"): PARTS,
     ("POST", "/wp-json/batch/v1"): {
@@ -48,6 +49,8 @@ COUNTED_AS = {
     ("POST", f"{V2}/order-received/{{order_id}}/pay"): PROCESS,
     ("POST", f"{JWT}/refresh-token"): {"token_refresh"},
     ("POST", f"{JWT}/validate-token"): {"token_validate"},
+    ("POST", f"{V2}/cart/link"): {"cart_link"},
+    ("POST", f"{V2}/cart/load"): {"cart_link"},
     # By the password that is wrong, and by what costs as much.
     ("POST", f"{V2}/login"): {"sign_in", "sign_in_failures"},
     **{
