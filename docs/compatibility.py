@@ -85,10 +85,10 @@ def table() -> str:
 
 
 def _told(sections: dict[str, list[Promise]], ours: dict[tuple[str, str], str]) -> Iterator[str]:
-    every = [promise for rows in sections.values() for promise in rows]
+    every = [promise for title, rows in sections.items() if title != _UNLISTED for promise in rows]
     have = [promise for promise in every if promise.key in ours]
     partly = sum(promise.partly for promise in have)
-    yield f"{len(have)} of {len(every)} routes are served, {partly} of these in part."
+    yield f"{len(have)} of CoCart's {len(every)} routes are served, {partly} of these in part."
     for title, rows in sections.items():
         yield f"\n### {title}\n\n{_HEAD}"
         for promise in rows:

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Scope
 
 import checkstand
 from checkstand.http import admin, describe, hooks, measuring, problems
 from checkstand.http.cocart import address, batch
-from checkstand.http.cocart.accounts import my_account, signing
+from checkstand.http.cocart.accounts import my_account, saved_methods, signing, subscriptions
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
     carriage,
@@ -63,6 +64,8 @@ ROUTERS = (
     batch.router,
     hooks.router,
     my_account.router,
+    subscriptions.router,
+    saved_methods.router,
     signing.router,
     pages.router,
     sandbox.router,
@@ -123,7 +126,14 @@ def transport_of(settings: Settings) -> Transport:
         require_https=security.require_https,
         hsts_seconds=security.hsts_seconds,
         cors=Cors(frozenset(security.cors_origins), local=bool(here)),
+        named=_named,
     )
+
+
+async def _named(scope: Scope, origin: str) -> bool:
+    """Whether a publishable key of the shop that is open names this origin."""
+    shop: Shop = scope["app"].state.shop
+    return await shop.guards.pages.named(origin)
 
 
 def set_up_logging(settings: Settings) -> None:

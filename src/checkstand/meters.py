@@ -1,7 +1,7 @@
-"""What is measured: how long requests and payment providers take, in Prometheus' form.
+"""What is measured: how long requests and providers take, in Prometheus' form.
 
-Labels are names of ours (operations, gateways, calls, outcomes), so there are never more series
-than the shop has routes and gateways; nothing of a request or a person is in them.
+Labels are names of ours (operations, providers, calls, outcomes), so there are never more series
+than the shop has routes and providers; nothing of a request or a person is in them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Meters:
         )
         self._providers = Histogram(
             "checkstand_provider_seconds",
-            "Time that payment providers took to answer, by gateway, call and outcome.",
-            ("gateway", "call", "outcome"),
+            "Time that payment and address providers took to answer, by call and outcome.",
+            ("provider", "call", "outcome"),
             buckets=_PROVIDERS,
             registry=self._registry,
         )
@@ -44,9 +44,9 @@ class Meters:
             child = self._children[key] = self._requests.labels(operation, f"{status // 100}xx")
         child.observe(seconds)
 
-    def asked(self, gateway: str, call: str, outcome: str, seconds: float) -> None:
-        """A payment provider answered, or did not in time."""
-        self._providers.labels(gateway, call, outcome).observe(seconds)
+    def asked(self, provider: str, call: str, outcome: str, seconds: float) -> None:
+        """A payment or address provider answered, or did not in time."""
+        self._providers.labels(provider, call, outcome).observe(seconds)
 
     def text(self) -> bytes:
         """Everything measured, as Prometheus reads it."""

@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from checkstand.customers.addresses import Address
+from checkstand.customers.lookup.provider import Suggestion
 from checkstand.customers.lookup.providers import open_providers
-from checkstand.errors import ConfigurationError
+from checkstand.customers.lookup.service import AddressLookup
+from checkstand.errors import AddressDetailsFailed, AddressSearchFailed, ConfigurationError
 from checkstand.settings import Settings
 from tests.makers import BILLING, PREVIEW, V2, Storefront, running, shop_settings
 
@@ -281,20 +284,23 @@ async def test_google(empty_database: str, places: FakePlaces) -> None:
 
 async def test_an_id_cannot_lead_elsewhere(empty_database: str, places: FakePlaces) -> None:
     async with running(with_google(empty_database, places)) as shop:
-        for sent in ("../../secrets", "a/b?key=1", "//elsewhere.example/x", "a#b"):
-            await shop.http.get(
+        for sent in ("../../secrets", "..", ".", "a/b?key=1", "//elsewhere.example/x", "a#b", "é"):
+            found = await shop.http.get(
                 f"{V2}/address/details", params={"address_id": sent, "provider": "google"}
             )
-        paths = [path for _, path, _, _ in places.asked]
-        assert len(paths) == 4
-        for path in paths:
-            assert path.startswith("/v1/places/")
-            assert "/" not in path.removeprefix("/v1/places/")
-            assert "?" not in path
+            assert found.json()["code"] == "cocart_address_details_not_found"
+        assert places.asked == [], "what is no ID of Google's is not asked for"
 
 
 TROUBLE = [
     (500, b"{}"),
+    (429, b'{"error": {"status": "RESOURCE_EXHAUSTED"}}'),
+    (200, b"{" + b" " * 1_000_000 + b"}"),
+    (
+        200,
+        b'{"suggestions": [{"placePrediction": {"placeId": "1", "text": {"text": "\\ud800"}}}],'
+        b' "addressComponents": "\\ud800"}',
+    ),
     (403, b'{"error": {"message": "The provided API key is invalid."}}'),
     (302, b"{}"),
     (200, b"<html>"),
@@ -304,7 +310,9 @@ TROUBLE = [
 ]
 
 
-async def test_trouble_with_google(empty_database: str, places: FakePlaces) -> None:
+async def test_trouble_with_google(
+    empty_database: str, places: FakePlaces, caplog: pytest.LogCaptureFixture
+) -> None:
     async with running(with_google(empty_database, places)) as shop:
         search, details = f"{V2}/address/search", f"{V2}/address/details"
         for status, answer in TROUBLE:
@@ -317,6 +325,14 @@ async def test_trouble_with_google(empty_database: str, places: FakePlaces) -> N
             whole = await shop.http.get(details, params={"address_id": "x", "provider": "google"})
             assert whole.json()["code"] == "cocart_address_details_error", answer
             assert "API key" not in found.text + whole.text
+            # Who runs the shop gets to know, without what was asked and without the key.
+            said = [each.getMessage() for each in caplog.records if "lookup" in each.name]
+            assert len(said) == 2
+            assert all(text.startswith("address provider google: the provider") for text in said)
+            assert status == 200 or f"answered {status}" in said[0]
+            assert not {"8 Quarry", "a-secret-key"} & {*caplog.text.split("'")}
+            assert "Quarry" not in " ".join(said)
+            caplog.clear()
         for status in (400, 404):
             places.status, places.answer = status, b"{}"
             whole = await shop.http.get(details, params={"address_id": "x", "provider": "google"})
@@ -364,6 +380,46 @@ async def test_the_cart_s_address_needs_no_catalogue(shop: Storefront) -> None:
 
 
 # --- providers of others --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [RuntimeError("8 Quarry Row"), "8 Quarry Row", 8, [Suggestion("1", "\ud800")],
+     Address(city="\udfff")],
+)  # fmt: skip
+async def test_a_provider_that_fails(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises or answers, the shop says that the search failed."""
+    lookup = AddressLookup((Failing(answer),))
+    with pytest.raises(AddressSearchFailed):
+        await lookup.search("8 Quarry", "US")
+    with pytest.raises(AddressDetailsFailed):
+        await lookup.details("1", "failing")
+    assert len(caplog.records) == 2
+    assert "Quarry" not in caplog.text
+
+
+@dataclass
+class Failing:
+    """A provider that raises, or answers with what nobody can read."""
+
+    answer: Any
+    id: str = "failing"
+    name: str = "Failing"
+
+    def serves(self, country: str) -> bool:
+        return True
+
+    async def suggest(self, query: str, country: str) -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def details(self, address_id: str) -> Any:
+        return await self.suggest(address_id, "")
+
+    async def close(self) -> None:
+        """Holds nothing open."""
+
 
 A_PROVIDER = """
 from checkstand.customers.addresses import Address

@@ -118,3 +118,92 @@ async def test_ship_to_the_billing_address_again(storefront: Storefront) -> None
             "form",
         )
         assert cart["customer"]["shipping_address"]["shipping_city"] == ""
+
+
+# --- what else says what a body says --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spelling", ["PUT", "patch", " put "])
+async def test_method_in_the_query(storefront: Storefront, spelling: str) -> None:
+    """Ignored, it would order the cart that was to be updated."""
+    await storefront.ready_to_order()
+    changed = await storefront.call("POST", f"{V2}/checkout", {"currency": "EUR"}, _method=spelling)
+    assert changed.json()["message"] == "Checkout data updated."
+    assert (await storefront.call("GET", f"{V2}/cart")).json()["item_count"] == 1
+
+
+async def test_method_in_the_query_is_for_posts_only(storefront: Storefront) -> None:
+    await storefront.add()
+    [item] = (await storefront.call("GET", f"{V2}/cart", _method="DELETE")).json()["items"]
+    path = f"{V2}/cart/item/{item['item_key']}"
+    assert (await storefront.call("GET", path, _method="DELETE")).json()["id"] == 1
+    header = {"X-HTTP-Method-Override": "GET"}
+    read = await storefront.call("POST", path, headers=header, _method="DELETE")
+    assert read.json()["id"] == 1, "the header wins"
+    unknown = await storefront.call("POST", f"{V2}/checkout", {}, _method="BREW")
+    assert (unknown.status_code, unknown.json()["code"]) == (405, "rest_method_not_allowed")
+    assert (await storefront.call("POST", path, _method="DELETE")).json()["items"] == []
+
+
+async def test_parameters_in_the_query(storefront: Storefront) -> None:
+    """The platform merges query, form and JSON; the body wins (contract README 3)."""
+    shop = storefront
+    added = await shop.call("POST", f"{V2}/cart/add-item", id="1", quantity="2")
+    assert added.json()["item_count"] == 2
+    nested = {"id": "1", "item_data[engraving][]": "I", "return_item": "yes"}
+    item = (await shop.call("POST", f"{V2}/cart/add-item", {"quantity": 3}, **nested)).json()
+    assert (item["quantity"]["value"], item["cart_item_data"]) == (3, {"engraving": ["I"]})
+    both = await shop.call(
+        "POST", f"{V2}/cart/item/{item['item_key']}", {"quantity": 4}, quantity="9"
+    )
+    assert both.json()["item_count"] == 6
+    address = {f"billing_address[{part}]": text for part, text in BILLING.items()}
+    state = await shop.call("PUT", f"{V2}/checkout", payment_method="bacs", **address)
+    assert state.json()["payment_method"] == "bacs"
+    assert state.json()["customer"]["billing_address"]["city"] == "Dunmore"
+    spelled = {f"quantity[{item['item_key']}]": "1"}
+    updated = await shop.call("POST", f"{V2}/cart/update", namespace="update-cart", **spelled)
+    assert updated.json()["item_count"] == 3
+
+
+async def test_no_secrets_from_the_query(storefront: Storefront) -> None:
+    """Addresses end up in logs."""
+    await storefront.ready_to_order()
+    placed = await storefront.call(
+        "POST", f"{V2}/checkout", {"create_account": True}, customer_password="Quarry-Row-8"
+    )
+    assert placed.json()["code"] == "cocart_account_creation_failed"
+    made = await storefront.http.post(
+        f"{V2}/register", params={"email": "a@example.com", "requested_password": "Quarry-Row-8"}
+    )
+    assert made.json()["code"] == "registration-error-missing-password"
+
+
+@pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded"])
+async def test_without_a_body_what_is_missing_is_named(storefront: Storefront, kind: str) -> None:
+    for path, names in [
+        (f"{V2}/cart/add-item", ["id"]),
+        (f"{V2}/order-received/1/pay", ["payment_method"]),
+        (f"{PREVIEW}/checkout/payment-context", ["payment_method"]),
+        ("/wp-json/cocart/batch", ["requests"]),
+    ]:
+        response = await storefront.http.post(path, headers={"Content-Type": kind} if kind else {})
+        body = response.json()
+        assert (response.status_code, body["code"]) == (400, "rest_missing_callback_param")
+        assert body["data"]["params"] == names, path
+
+
+async def test_an_empty_field_stands_for_an_empty_object(storefront: Storefront) -> None:
+    item = {"id": "1", "variation": "", "item_data": ""}
+    await sent(storefront, "POST", f"{V2}/cart/add-item", item, "form")
+    for namespace in (V2, PREVIEW):
+        empty = {"billing_address": "", "payment_method": "bacs", "payment_data": ""}
+        await sent(storefront, "PUT", f"{namespace}/checkout", empty, "form")
+        for nothing in (None, "", [], {}):
+            body = {"payment_data": nothing, "payment_method_data": nothing}
+            body |= {"billing_address": nothing, "shipping_address": nothing}
+            done = await storefront.call("PUT", f"{namespace}/checkout", body)
+            assert done.status_code == 200, done.text
+        much = {"payment_data": {str(index): "" for index in range(101)}}
+        refused = await storefront.call("POST", f"{namespace}/checkout", much)
+        assert refused.json()["code"] == "rest_invalid_param"

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from checkstand.storage.database import Database
 from tests.fakes import ScriptedGateway
-from tests.makers import V2, Storefront, product, running, shop_settings
+from tests.makers import PREVIEW, V2, Storefront, product, running, shop_settings
 
 METRICS = "/metrics"
 
@@ -31,7 +31,10 @@ async def test_what_is_measured(empty_database: str, database: Database) -> None
     settings = shop_settings(empty_database)
     async with running(settings, gateways={"card": ScriptedGateway()}) as shop:
         await shop.ready_to_order()
+        await shop.call("POST", f"{PREVIEW}/checkout/payment-context", {"payment_method": "card"})
         await shop.process(payment_method="card")
+        await shop.call("GET", f"{V2}/address/search", query="alder")
+        await shop.call("GET", f"{V2}/address/details", provider="demo_places", address_id="or-1")
         await shop.call("GET", f"{V2}/cart/item/nope")
         for path in ("/nowhere", "/wp-json/cocart/v2/secret-t_key", "/%00"):
             await shop.call("GET", path)
@@ -43,8 +46,11 @@ async def test_what_is_measured(empty_database: str, database: Database) -> None
         assert counts[request, "post_checkout", "2xx"] == 1
         assert counts[request, "read_item", "4xx"] == 1
         assert counts[request, "no_route", "4xx"] == 2
-        assert counts[provider, "charge", "card", "approved"] == 1
-        for private in (shop.cart_key, "secret", "Okafor", "ck_", "/wp-json"):
+        assert counts[provider, "charge", "approved", "card"] == 1
+        assert counts[provider, "context", "made", "card"] == 1
+        assert counts[provider, "address_search", "answered", "demo_places"] == 1
+        assert counts[provider, "address_details", "answered", "demo_places"] == 1
+        for private in (shop.cart_key, "secret", "alder", "or-1", "Okafor", "ck_", "/wp-json"):
             assert private not in response.text
 
 

@@ -13,7 +13,7 @@ Left out is a check that costs too much, and two where the contract asks for len
   Schema cannot say these, and the contract answers most of them with 400.
 * `negative_data_rejection`, on the routes of LENIENT: their bodies hold booleans, which may also be
   sent as 0, 1, "true" or "false" (contract README 3), or numbers, which may be sent as text;
-  on lists of products an empty parameter is none, and one number is a list of one;
+  on lists of products and reviews an empty parameter is none, and one number is a list of one;
   `cart/update` takes five spellings in one free-form object (cart.md 7); and what only another verb
   or version knows is ignored rather than refused (checkout.md 2, DECISIONS 6). Elsewhere it is on.
 
@@ -33,13 +33,20 @@ import pytest
 import requests
 import schemathesis
 
+from checkstand.access import credentials
+from checkstand.access.principal import Role
 from checkstand.app import create_app
 from checkstand.kit import ids
 from checkstand.settings import Settings
+from checkstand.storage.database import Database, PoolOptions
 from tests.contract.live import LiveShop, live_shop_process, stock_the_shop
 from tests.makers import BILLING, PREVIEW, V2, shop_settings
 
 TIMEOUT = 60
+CUSTOMER, ADMINISTRATOR = ("ines", "Quarry-Row-8"), ("boss", "Quarry-Row-9")
+OF_CUSTOMERS = ("/v2/logout", "/reviews/mine", "/v2/login")
+"""Besides my-account."""
+ADMIN = "/wp-json/checkstand/v1/admin"
 SHIRT_KEY = ids.item_key(1, 0, {}, {})
 REMOVED_KEY = ids.item_key(1, 0, {}, {"print": "A"})
 CHOICES = {
@@ -60,6 +67,8 @@ LENIENT = (
     "/cart/update$",
     "/preview/checkout$",
     "/v2/products",
+    "/my-account/reviews$",
+    "/v2/login$",
 )
 # The contract's own: a shop without address search, or with a provider that is away, is a 500.
 FAULTS_BY_CONTRACT = ("/address/search$", "/address/details$")
@@ -107,6 +116,20 @@ class Shopper:
     session: requests.Session = field(default_factory=requests.Session)
     cart_key: str = ""
     order: dict[str, Any] = field(default_factory=dict)
+    own_keys: set[int] = field(default_factory=set)
+    """What the calls are signed with, and must not be revoked by one of them."""
+
+    def looks_after_keys(self) -> None:
+        self.own_keys = {key["id"] for key in self._administer("GET", "keys", None)}
+
+    def spare_key(self) -> int:
+        return int(self._administer("POST", "keys", {"name": "spare"})["id"])
+
+    def _administer(self, method: str, path: str, body: Any) -> Any:
+        url = f"{self.shop.url}{ADMIN}/{path}"
+        answer = self.session.request(method, url, json=body, auth=ADMINISTRATOR, timeout=TIMEOUT)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def ready(self) -> None:
         """A cart as above, unless there is one that nothing was done to."""
@@ -141,8 +164,10 @@ class Shopper:
 def shopper(postgres_url: str) -> Iterator[Shopper]:
     asyncio.run(_emptied(postgres_url))
     asyncio.run(stock_the_shop(postgres_url))
+    asyncio.run(_populated(postgres_url))
     with live_shop_process(shop_settings(postgres_url)) as shop:
         shopper = Shopper(shop)
+        shopper.looks_after_keys()
         shopper.orders()
         with shopper.session:
             yield shopper
@@ -151,9 +176,30 @@ def shopper(postgres_url: str) -> Iterator[Shopper]:
 async def _emptied(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("TRUNCATE products RESTART IDENTITY CASCADE")
+        await connection.execute("TRUNCATE products, accounts RESTART IDENTITY CASCADE")
     finally:
         await connection.close()
+
+
+async def _populated(url: str) -> None:
+    database = await Database.open(url, PoolOptions(min_size=1, max_size=1))
+    try:
+        async with database.transaction() as connection:
+            for name, password, role in (
+                (*CUSTOMER, Role.CUSTOMER),
+                (*ADMINISTRATOR, Role.ADMINISTRATOR),
+            ):
+                email = f"{name}@shop.example"
+                await credentials.create_account(connection, name, email, password, role)
+    finally:
+        await database.close()
+
+
+def _signed(case: schemathesis.Case, keys: tuple[str, str]) -> tuple[str, str]:
+    """Who a route is for: whoever else calls is refused before anything is looked at."""
+    if case.path.startswith(ADMIN):
+        return ADMINISTRATOR
+    return CUSTOMER if case.path.endswith(OF_CUSTOMERS) or "/my-account" in case.path else keys
 
 
 def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
@@ -172,18 +218,32 @@ def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
 def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
     """Gives three of four right requests things that exist, which no generator could guess."""
     assert case.meta is not None
+    if _number(case.path_parameters.get("key_id")) in shopper.own_keys:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if not case.meta.generation.mode.is_positive or dice % 4 == 0:
         return
     if "item_key" in case.path_parameters:
         restoring = case.method in ("PUT", "PATCH")
         case.path_parameters["item_key"] = REMOVED_KEY if restoring else SHIRT_KEY
+    if "key_id" in case.path_parameters:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if "order_id" in case.path_parameters:
         case.path_parameters["order_id"] = shopper.order["order_id"]
         case.query["order_key"] = shopper.order["order_key"]
+        if "/my-account/" in case.path:
+            case.query["email"] = BILLING["email"]
     for name in ("consumer_key", "consumer_secret"):
         case.query.pop(name, None)
     if isinstance(case.body, dict):
         _aimed_body(case)
+
+
+def _number(value: Any) -> int:
+    """The number that is meant: `1`, `"1"`, `"01"`, `"1.0"`; 0 for what is none."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _aimed_body(case: schemathesis.Case) -> None:
@@ -212,7 +272,7 @@ def _tried(case: schemathesis.Case, shopper: Shopper) -> None:
         base_url=shopper.shop.url,
         session=shopper.session,
         headers=headers,
-        auth=keys,
+        auth=_signed(case, keys),
         additional_checks=[polite],
         timeout=TIMEOUT,
     )

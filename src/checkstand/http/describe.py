@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 import checkstand
+from checkstand.http.inputs import TRUTHS
 
 _MEANING = {
     400: "Something in the request is wrong; `code` and `data` say what.",
@@ -237,7 +238,7 @@ _THUMB = _parameter(
     "thumb",
     "query",
     "`false`: no image addresses.",
-    enum=["true", "false", "1", "0", "yes", "no", "on", "off"],
+    enum=list(TRUTHS),
 )
 _FORMATTED = _parameter(
     "formatted",
@@ -259,7 +260,7 @@ _EXPLAIN = _parameter(
     "query",
     "`1` adds `explanation`: how every total came about, in minor units. For who holds a consumer "
     "key that may read.",
-    enum=["1", "true", "yes", "on", "0", "false", "no", "off"],
+    enum=list(TRUTHS),
 )
 _DIALECT = _parameter(
     "Checkstand-Dialect",

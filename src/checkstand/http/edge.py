@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,10 +26,10 @@ class Edge:
     read on (up to 8 MB, so that the client gets to see the answer) and refused with 413. A request
     whose client leaves before the body is complete is not carried out at all.
 
-    X-HTTP-Method-Override on a POST is applied here, before anything looks at the method
-    (DECISIONS 5). Every answer gets an X-Request-Id and the headers of the transport. What nobody
-    expected is answered here too: the framework would raise it once more, and the server would
-    drop the connection.
+    X-HTTP-Method-Override on a POST, or `_method` in its query, is applied here, before anything
+    looks at the method (DECISIONS 5, contract README 3). Every answer gets an X-Request-Id and the
+    headers of the transport. What nobody expected is answered here too: the framework would raise
+    it once more, and the server would drop the connection.
     """
 
     def __init__(self, app: ASGIApp, max_body: int, transport: Transport) -> None:
@@ -53,7 +54,7 @@ class Edge:
             await send(message)
 
         try:
-            ended = self._transport.arrive(scope)
+            ended = await self._transport.arrive(scope)
             if ended is not None:
                 await ended(scope, receive, stamped)
                 return
@@ -106,11 +107,16 @@ class Edge:
 
 
 def _overridden(scope: Scope) -> Scope:
+    """A POST as the method that it says it is. One that no route has is refused by the router,
+    never carried out as a POST."""
+    meant = ""
     for name, value in scope["headers"]:
         if name == b"x-http-method-override":
-            # A method that no route has is refused by the router, never carried out as a POST.
-            return {**scope, "method": value.decode("latin-1").strip().upper() or "POST"}
-    return scope
+            meant = value.decode("latin-1")
+    if not meant and b"_method=" in scope["query_string"]:
+        meant = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("_method", "")
+    meant = meant.strip().upper()
+    return {**scope, "method": meant} if meant else scope
 
 
 def _announces_body(scope: Scope) -> bool:

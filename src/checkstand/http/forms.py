@@ -8,7 +8,8 @@ one. All values are text: the schemas take numbers and booleans as text.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import parse_options_header
@@ -136,3 +137,24 @@ def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Value]:
     return {
         key: each if isinstance(each, str) else each.value() for key, each in root.members.items()
     }
+
+
+def spelled(members: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The pairs whose names spell these objects and lists: the other way round."""
+    return [pair for name, value in members.items() for pair in _pairs(name, value)]
+
+
+def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _pairs(f"{name}[{key}]", inner)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _pairs(f"{name}[{index}]", inner)
+        case bool():
+            yield name, "true" if value else "false"
+        case None:
+            return
+        case _:
+            yield name, str(value)

@@ -8,10 +8,11 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
@@ -28,7 +29,14 @@ from checkstand.errors import (
     UnsupportedMediaType,
 )
 from checkstand.http import forms
-from checkstand.http.admission import address_of, admit, known_key, sign_in, welcome
+from checkstand.http.admission import (
+    address_of,
+    admit,
+    known_key,
+    sign_in,
+    stranger,
+    welcome,
+)
 from checkstand.http.answers import cut_down, dump
 from checkstand.http.describe import operation_id
 from checkstand.http.inside import REHEARSAL
@@ -42,6 +50,25 @@ _LONGEST_LOGIN = 4096
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9_-]")
 _JSON_TYPE = re.compile(r"application/([\w.!#$&^-]+\+)?json", re.ASCII)
 _CREDENTIALS = ("consumer_key", "consumer_secret", "cart_key", "username", "password")
+_PASSWORD = "customer_password"  # noqa: S105 - the name of a field
+# Addresses end up in logs: what is secret is taken from bodies only.
+_OF_THE_BODY_ONLY = frozenset(
+    (
+        *_CREDENTIALS,
+        "customer_password",
+        "password_1",
+        "password_2",
+        "password_current",
+        "payment_data",
+        "payment_method_data",
+        "refresh_token",
+        "requested_password",
+    )
+)
+# Parameters of every cart route, which a body that takes any member does not mean.
+_ABOUT_THE_ANSWER = frozenset(
+    ("_fields", "_method", "_skip_cache", "config", "fields", "formatted", "thumb")
+)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -65,15 +92,23 @@ class _JsonRequest(Request):
         request._parsed, request._body = parsed, body
         return request
 
+    @property
+    def parsed(self) -> Any:
+        """What the body says; None when there is none."""
+        return self._parsed
+
     async def json(self) -> Any:
         return self._parsed
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON, a form that says the same, or absent; anything else is 415."""
+    """A route whose body is JSON, a form that says the same, or absent; anything else is 415. What
+    the body may hold can be sent in the query as well; the body wins (contract README 3)."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        takes = _taken_from_query(self)
+        needed = self.body_field is not None and self.body_field.field_info.is_required()
 
         async def handle_json(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
@@ -84,6 +119,10 @@ class JsonRoute(APIRoute):
                     await request.read()
                 else:
                     request = await _from_form(request, sent)
+            elif needed:
+                request = _said(request, {})  # so that what is missing is named
+            if takes is not None and request.scope["query_string"]:
+                request = _with_query(request, takes)
             if request.scope.get(REHEARSAL):
                 return await self._rehearse()(request)
             return await handle(request)
@@ -108,14 +147,45 @@ async def _from_form(request: _JsonRequest, content_type: str) -> _JsonRequest:
     parsed = await forms.read(content_type, await request.body())
     if parsed is None:
         raise UnsupportedMediaType
+    return _said(request, parsed)
+
+
+def _with_query(request: _JsonRequest, takes: Callable[[str], bool]) -> _JsonRequest:
+    """The request with the parameters of its query that `takes` as members of its body, under what
+    the body itself has."""
+    pairs = [pair for pair in request.query_params.multi_items() if takes(pair[0].split("[")[0])]
+    body = {} if request.parsed is None else request.parsed
+    if not pairs or not isinstance(body, dict):
+        return request
+    return _said(request, {**forms.nested(pairs), **body})
+
+
+def _said(request: _JsonRequest, parsed: Any) -> _JsonRequest:
+    """The request as if this had come as JSON, under the same bounds."""
     _check_bounds(parsed)
     try:
         body = orjson.dumps(parsed)
     except TypeError:  # lone surrogates
-        raise ParameterInvalid("The form is not in UTF-8.") from None
+        raise ParameterInvalid("The request is not in UTF-8.") from None
     headers = [pair for pair in request.scope["headers"] if pair[0] != b"content-type"]
     headers.append((b"content-type", b"application/json"))
     return _JsonRequest.made({**request.scope, "headers": headers}, request.receive, parsed, body)
+
+
+def _taken_from_query(route: APIRoute) -> Callable[[str], bool] | None:
+    """Which parameters of the query are members of the route's body; None when it has no body."""
+    if route.body_field is None:
+        return None
+    said = route.body_field.field_info.annotation
+    models = [each for each in (said, *get_args(said)) if isinstance(each, type)]
+    model = next((each for each in models if issubclass(each, BaseModel)), None)
+    if model is None:
+        return None
+    own = {field.alias for field in route.dependant.query_params} | _OF_THE_BODY_ONLY
+    if model.model_config.get("extra") == "allow":
+        return lambda name: name not in own and name not in _ABOUT_THE_ANSWER
+    names = frozenset(model.model_fields) - own
+    return names.__contains__
 
 
 JSON_ROUTES: dict[str, Any] = {
@@ -174,13 +244,8 @@ async def _caller(request: Request, shop: Shop) -> Caller:
     """Who is calling. Credentials that are sent must be right, also where none are needed. A token
     costs no statement for as long as it is remembered."""
     query = request.query_params
-    key: ConsumerKey | None = None
+    key = await _key_of_query(request, shop)
     account: Account | None = None
-    consumer_key, secret = query.get("consumer_key"), query.get("consumer_secret")
-    if consumer_key is not None or secret is not None:
-        if not consumer_key or not (secret or consumer_key.startswith(PUBLISHABLE)):
-            raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
-        key = await known_key(request, shop, consumer_key, secret or "")
     session = ""
     authorization = request.headers.get("authorization")
     if authorization and (token := bearer(authorization)):
@@ -197,6 +262,25 @@ async def _caller(request: Request, shop: Shop) -> Caller:
         user, password = both(query.get("username"), query.get("password"))
         account = await sign_in(request, shop, user, password)
     return Caller(cart_key=_cart_key(request), key=key, account=account, session=session)
+
+
+async def _key_of_query(request: Request, shop: Shop) -> ConsumerKey | None:
+    query = request.query_params
+    key, secret = query.get("consumer_key"), query.get("consumer_secret")
+    if key is None and secret is None:
+        return None
+    if not key or not (secret or key.startswith(PUBLISHABLE)):
+        raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
+    return await known_key(request, shop, key, secret or "")
+
+
+async def arrive(request: Request) -> Shop:
+    """The shop, for a route that is there before anybody is known: where the request comes from is
+    noted. A consumer key that was sent must be right here too (DECISIONS 1)."""
+    shop = shop_of(request)
+    stranger(request)
+    await _key_of_query(request, shop)
+    return shop
 
 
 def bearer(header: str) -> str:
@@ -255,6 +339,17 @@ def _cart_key(request: Request) -> str:
     return _NOT_IN_KEYS.sub("", sent.lower())[:42] or "-"
 
 
+async def _sayable(request: Request) -> bytes:
+    """The body as it came; without the password, where it has one. What is made of this is stored,
+    and a digest that takes no time would let a thief of the database guess the password."""
+    body = await request.body()
+    parsed = await request.json() if body else None
+    if not isinstance(parsed, dict) or _PASSWORD not in parsed:
+        return body
+    told = {name: value for name, value in parsed.items() if name != _PASSWORD}
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+
+
 async def ticket(request: Request, operation: str, render: Callable[[Any], Any]) -> Ticket | None:
     """The ticket of a request with an Idempotency-Key; None without. `render` makes the answer's
     body of the use case's result."""
@@ -264,7 +359,7 @@ async def ticket(request: Request, operation: str, render: Callable[[Any], Any])
     if not _IDEMPOTENCY_KEY.fullmatch(sent):
         raise IdempotencyKeyMalformed
     query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _CREDENTIALS)
-    said = repr((request.method, request.url.path, query)).encode() + await request.body()
+    said = repr((request.method, request.url.path, query)).encode() + await _sayable(request)
     return Ticket(
         scope=operation,
         key=sent,

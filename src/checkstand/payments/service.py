@@ -43,7 +43,7 @@ RETURNED = frozenset({Funds.RETURNED})
 """Where the money may be by the answer to a charge, to a capture, to a void or refund."""
 
 
-def _unmeasured(gateway: str, call: str, outcome: str, seconds: float) -> None:
+def _unmeasured(provider: str, call: str, outcome: str, seconds: float) -> None:
     """For who does not want to know."""
 
 
@@ -98,14 +98,20 @@ class Payments:
     async def context(self, gateway_id: str, due: Due) -> Context:
         """ProviderSilent when the provider does not answer: nothing has happened then."""
         gateway = self.gateway(gateway_id)
+        begun, outcome = perf_counter(), "failed"
         try:
             async with asyncio.timeout(gateway.timeout):
-                return await gateway.context(due)
+                made = await gateway.context(due)
+            outcome = "made"
+            return made
         except Refusal:
+            outcome = "refused"
             raise
         except Exception as error:
             _log.error("no payment context from %s: %s", gateway_id, _told(error))
             raise ProviderSilent(retry_after=5) from None
+        finally:
+            self.measure(gateway_id, "context", outcome, perf_counter() - begun)
 
     def browser_payment(self, gateway_id: str, payment: Mapping[str, Any]) -> str:
         """What the provider calls the payment that a browser began; "" for none.
@@ -123,7 +129,10 @@ class Payments:
         gateway = self.gateways.get(attempt.gateway)
         if gateway is None:  # continued, and taken out of the settings meanwhile
             return Unknown("the gateway is not in the settings")
-        return await self._asked("charge", attempt, gateway.charge(attempt, payment))
+        outcome = await self._asked("charge", attempt, gateway.charge(attempt, payment))
+        if not isinstance(outcome, Declined):  # that ends where it is counted
+            self.guard.after_charge(attempt.id)
+        return outcome
 
     async def lookup(self, attempt: Attempt) -> Outcome:
         """Unknown also when the gateway has been taken out of the settings meanwhile."""

@@ -15,7 +15,7 @@ from checkstand.access.principal import Caller
 from checkstand.customers import addresses
 from checkstand.errors import NoSuchRoute, Refusal
 from checkstand.http.admission import admit, knock, stranger
-from checkstand.http.cocart.preview.present import total_rows
+from checkstand.http.cocart.telling import total_rows
 from checkstand.http.cocart.v2 import links
 from checkstand.http.display import currency_format, display_date
 from checkstand.http.requests import shop_of

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import httpx2
+import orjson
 
 from checkstand.customers.addresses import Address
 from checkstand.customers.lookup.provider import MOST_SUGGESTIONS, ProviderTrouble, Suggestion
 
 HOST = "places.googleapis.com"
 _LONGEST = 300
+_LARGEST = 1_000_000
+"""Bytes of an answer that is read; Google's have a few thousand."""
+_ID = re.compile(r"[\w-]{1,300}", re.ASCII)
 # Where the number of the house comes before the street.
 _NUMBER_FIRST = frozenset(
     "US CA GB IE AU NZ FR LU IN SG MY PH ZA HK IL TH TW KE NG PK LK MT BD EG MA TN SN CI".split()
@@ -47,9 +51,11 @@ class GooglePlaces:
         return found
 
     async def details(self, address_id: str) -> Address | None:
+        if not _ID.fullmatch(address_id):
+            return None  # none of Google's
         answer = await self._ask(
             "GET",
-            f"/v1/places/{quote(address_id, safe='')}",
+            f"/v1/places/{address_id}",
             headers={"X-Goog-FieldMask": "addressComponents"},
             unknown_is_none=True,
         )
@@ -63,18 +69,28 @@ class GooglePlaces:
     ) -> dict[str, Any] | None:
         """The answer; None for one that says that there is no such place."""
         try:
-            response = await self._http.request(method, path, **given)
-            # An ID that Google did not make is a bad request to it.
-            if unknown_is_none and response.status_code in (400, 404):
-                return None
-            if response.status_code != 200:
-                raise ProviderTrouble(f"the provider answered {response.status_code}")
-            answer = response.json()
+            async with self._http.stream(method, path, **given) as response:
+                # An ID that Google did not make is a bad request to it.
+                if unknown_is_none and response.status_code in (400, 404):
+                    return None
+                if response.status_code != 200:
+                    raise ProviderTrouble(f"the provider answered {response.status_code}")
+                answer = orjson.loads(await _bounded(response))
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise ProviderTrouble("the provider cannot be reached or understood") from error
         if not isinstance(answer, dict):
             raise ProviderTrouble("the provider's answer has another form")
         return answer
+
+
+async def _bounded(response: httpx2.Response) -> bytes:
+    """The body; ProviderTrouble for one that no such answer has."""
+    read = bytearray()
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) > _LARGEST:
+            raise ProviderTrouble("the provider's answer is too large")
+    return bytes(read)
 
 
 def _list(answer: Mapping[str, Any] | None, name: str) -> list[Any]:

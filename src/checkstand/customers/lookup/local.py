@@ -18,7 +18,8 @@ from checkstand.errors import ConfigurationError
 
 _WORD = re.compile(r"\w+")
 _PARTS = ("address_1", "address_2", "city", "state", "postcode", "country")
-_MOST_PLACES = 100_000
+_MOST_PLACES = 10_000
+"""Each is looked at for each search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class LocalPlaces:
     """An AddressProvider over places in memory."""
 
     places: Mapping[str, _Place]
+    countries: frozenset[str]
     id: str = "demo_places"
     name: str = "Demo Places"
 
@@ -42,26 +44,26 @@ class LocalPlaces:
         """ConfigurationError when the file cannot be read or has a row without an address."""
         try:
             with file.open(encoding="utf-8-sig", newline="") as lines:
-                return cls(dict(_places(csv.DictReader(lines), file)))
+                places = dict(_places(csv.DictReader(lines), file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigurationError(
                 f"address_lookup.places_file: cannot read {file}: {error}"
             ) from None
+        return cls(places, frozenset(place.address.country for place in places.values()))
 
     def serves(self, country: str) -> bool:
-        return any(place.address.country == country for place in self.places.values())
+        return country in self.countries
 
     async def suggest(self, query: str, country: str) -> Sequence[Suggestion]:
         """Places whose label has every word of the query at the beginning of one of its own."""
-        words = [word.casefold() for word in _WORD.findall(query)]
-        found = []
-        for place in self.places.values():
-            if place.address.country != country or not words:
+        words = dict.fromkeys(word.casefold() for word in _WORD.findall(query))
+        found: list[Suggestion] = []
+        for place in self.places.values() if words else ():
+            if place.address.country != country:
                 continue
-            starts = [_start(place.folded, word) for word in words]
-            if all(start >= 0 for start in starts):
-                spans = zip(starts, map(len, words), strict=True)
-                found.append(Suggestion(place.id, place.label, tuple(sorted(set(spans)))))
+            spans = _spans(place.folded, words)
+            if spans:
+                found.append(Suggestion(place.id, place.label, spans))
                 if len(found) == MOST_SUGGESTIONS:
                     break
         return found
@@ -74,10 +76,15 @@ class LocalPlaces:
         """Holds nothing open."""
 
 
-def _start(text: str, word: str) -> int:
-    """Where a word of the text begins like this; -1 when none does."""
-    found = re.search(rf"\b{re.escape(word)}", text)
-    return found.start() if found else -1
+def _spans(text: str, words: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Where in the text each word begins one of its words; nothing when one does not."""
+    spans = set()
+    for word in words:
+        found = re.search(rf"\b{re.escape(word)}", text)
+        if found is None:
+            return ()
+        spans.add((found.start(), len(word)))
+    return tuple(sorted(spans))
 
 
 def _places(rows: Iterable[Mapping[str, str | None]], file: Path) -> Iterable[tuple[str, _Place]]:

@@ -17,7 +17,8 @@ MOST_SUGGESTIONS = 10
 
 
 class ProviderTrouble(CheckstandError):
-    """The provider did not answer, or not so that it can be understood."""
+    """The provider did not answer, or not so that it can be understood. Its text is logged, so it
+    says nothing of what was asked."""
 
 
 @dataclass(frozen=True, slots=True)

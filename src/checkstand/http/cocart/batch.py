@@ -20,11 +20,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.errors import NotInBatch, ParameterInvalid
+from checkstand.http import forms
+from checkstand.http.admission import admit
 from checkstand.http.answers import JSON, PRIVATE, dump
 from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import WRITING, errors
-from checkstand.http.inside import REHEARSAL, WITHIN, Reply, ask
+from checkstand.http.inputs import EmptyObject, as_given_object
+from checkstand.http.inside import REHEARSAL, UNCOUNTED, WITHIN, Reply, ask
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
+from checkstand.shield.limits import Operation
 
 MOST = 25
 """Parts of one batch (contract README 9)."""
@@ -50,10 +54,19 @@ _NOT_PASSED_ON = frozenset(
         b"x-http-method-override",
     )
 )
-
-
-def _object(value: Any) -> Any:
-    return {} if value == [] or value is None else value
+# What every answer has, or what is about the connection: said once, by the batch's own answer.
+_NOT_SHOWN = frozenset(
+    (
+        "content-length",
+        "content-type",
+        "x-request-id",
+        "vary",
+        "referrer-policy",
+        "x-frame-options",
+        "strict-transport-security",
+        *map(str.lower, PRIVATE),
+    )
+)
 
 
 class PartIn(BaseModel):
@@ -64,11 +77,15 @@ class PartIn(BaseModel):
     path: str = Field(max_length=2000, description="With the namespace: `/cocart/v2/cart`.")
     body: Annotated[
         dict[str, Any],
-        BeforeValidator(_object, json_schema_input_type=dict[str, Any] | list[Any] | None),
+        BeforeValidator(
+            as_given_object, json_schema_input_type=dict[str, Any] | EmptyObject | None
+        ),
     ] = Field(default_factory=dict)
     headers: Annotated[
         dict[str, str | list[str]],
-        BeforeValidator(_object, json_schema_input_type=dict[str, Any] | list[Any] | None),
+        BeforeValidator(
+            as_given_object, json_schema_input_type=dict[str, Any] | EmptyObject | None
+        ),
     ] = Field(default_factory=dict, max_length=50)
 
 
@@ -111,7 +128,7 @@ async def batch(body: BatchIn, request: Request) -> Response:
     told = [reply for _, reply in replies]
     if all(reply.status < 300 and _about_cart(part) for part, reply in replies):
         parts = _Parts(request, told)
-        cart = await parts.send(_Part("GET", _CART, request.url.query, b"", {}))
+        cart = await parts.send(_Part("GET", _CART, _shaping(request), b"", {}), UNCOUNTED)
         if cart.status == 200:
             return _merged(cart, told)
     return _each(told)
@@ -140,12 +157,15 @@ async def _carried_out(request: Request, body: BatchIn) -> list[tuple[_Part, Rep
     """The parts with their answers; or the answer of a batch that is not carried out."""
     if request.scope.get(WITHIN):
         raise NotInBatch
-    await visit(request)  # credentials that are sent must be right, also where no part needs any
+    # Credentials that are sent must be right, also where no part needs any. Limits count the parts,
+    # each as what it is: a full batch is as many requests as it has parts.
+    caller, shop = await visit(request, None)
     await ticket(request, "batch", lambda replies: replies)
     parts = [_part(request, index, part) for index, part in enumerate(body.requests)]
     if body.validation == "require-all-validate":
-        rehearsed = [await _Parts(request).send(part, rehearsal=True) for part in parts]
+        rehearsed = [await _Parts(request).send(part, REHEARSAL) for part in parts]
         if any(reply.status >= 300 for reply in rehearsed):
+            await admit(request, shop, caller, Operation.OTHER)
             return _each(
                 [reply if reply.status >= 300 else None for reply in rehearsed],
                 failed="validation",
@@ -177,7 +197,9 @@ def _part(request: Request, index: int, sent: PartIn) -> _Part:
         headers |= _own_key(request, index)
     content = b""
     if sent.method == "GET":
-        pairs += [(name, _text(index, value)) for name, value in sent.body.items()]
+        pairs += forms.spelled(sent.body)
+        if len(pairs) > _MOST_PARAMETERS:
+            raise _wrong(index, "body", "has too many parameters")
     elif sent.body:
         content = orjson.dumps(sent.body)
     return _Part(sent.method, f"/wp-json{route}", urlencode(pairs), content, headers)
@@ -192,17 +214,15 @@ def _own_key(request: Request, index: int) -> dict[str, str]:
     return {"idempotency-key": f"batch-{digest}"}
 
 
-def _text(index: int, value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise _wrong(index, "body", "holds plain values, as a GET's parameters are")
-
-
 def _wrong(index: int, field: str, reason: str) -> ParameterInvalid:
     name = f"requests.{index}.{field}"
     return ParameterInvalid(f"Invalid parameter(s): {name}.", data={"params": {name: reason}})
+
+
+def _shaping(request: Request) -> str:
+    """What the batch's query says about the cart that is to be shown."""
+    pairs = request.query_params.multi_items()
+    return urlencode([pair for pair in pairs if pair[0] not in _ONCE_PARAMETERS])
 
 
 class _Parts:
@@ -221,7 +241,7 @@ class _Parts:
         for reply in before:
             self._take_over(reply)
 
-    async def send(self, part: _Part, *, rehearsal: bool = False) -> Reply:
+    async def send(self, part: _Part, *marks: str) -> Reply:
         query = "&".join(filter(None, (part.query, urlencode(self._once))))
         headers = [
             *self._headers,
@@ -236,7 +256,7 @@ class _Parts:
             query,
             headers,
             part.body,
-            {WITHIN: True, REHEARSAL: rehearsal},
+            dict.fromkeys((WITHIN, *marks), True),
         )
         self._take_over(reply)
         return reply
@@ -266,7 +286,7 @@ def _merged(cart: Reply, told: Sequence[Reply]) -> Response:
             for kind, texts in (found or {}).items():
                 notices.setdefault(kind, []).extend(texts)
         body["notices"] = notices or []
-    return Response(dump(body), 200, {**_shown(cart.headers), **PRIVATE}, JSON)
+    return Response(dump(body), 200, {**_standing(told), **_shown(cart.headers), **PRIVATE}, JSON)
 
 
 def _each(replies: Sequence[Reply | None], failed: str = "") -> Response:
@@ -275,14 +295,27 @@ def _each(replies: Sequence[Reply | None], failed: str = "") -> Response:
         reply and {"status": reply.status, "headers": _shown(reply.headers), "body": reply.json()}
         for reply in replies
     ]
-    headers = dict(PRIVATE)
+    headers = {**PRIVATE, **_standing([reply for reply in replies if reply])}
     keys = [reply.headers["cart-key"] for reply in replies if reply and "cart-key" in reply.headers]
     if keys:
         headers |= {"Cart-Key": keys[-1], "CoCart-API-Cart-Key": keys[-1]}
     return Response(dump(body), 207, headers, JSON)
 
 
+def _standing(told: Sequence[Reply]) -> dict[str, str]:
+    """How the caller stands after the last part, and how long to wait when one was too many."""
+    last = told[-1].headers if told else {}
+    return {
+        name: value
+        for name, value in last.items()
+        if name.startswith("ratelimit-") or name == "retry-after"
+    }
+
+
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:
     """Of a part's headers, those that say something about its answer."""
-    left_out = ("content-length", "content-type", "x-request-id", *map(str.lower, PRIVATE))
-    return {name: value for name, value in headers.items() if name not in left_out}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _NOT_SHOWN and not name.startswith("access-control-")
+    }

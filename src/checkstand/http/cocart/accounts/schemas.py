@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from checkstand.http.cocart.preview.schemas import AddressIn, BillingOut, ShippingAddressOut
+from checkstand.http.inputs import EmptyObject, Flag, as_object
 
 Text = Annotated[str | None, Field(max_length=500)]
 Secret = Annotated[str | None, Field(max_length=4096)]
@@ -20,17 +21,12 @@ class _Out(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _object(value: Any) -> Any:
-    """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
-    return {} if value == [] else value
-
-
 class LoginIn(_In):
     """Both, or neither when they come as Basic credentials or in the query."""
 
     username: Secret = Field(None, description="User name, e-mail address or billing phone.")
     password: Secret = None
-    avatars: bool = False
+    avatars: Flag = False
 
 
 class RegisterIn(_In):
@@ -73,10 +69,10 @@ class AddressesIn(_In):
     """At least one; only the parts that are sent change."""
 
     billing_address: Annotated[
-        AddressIn | None, BeforeValidator(_object, json_schema_input_type=AddressIn | list[Any])
+        AddressIn | None, BeforeValidator(as_object, json_schema_input_type=AddressIn | EmptyObject)
     ] = None
     shipping_address: Annotated[
-        AddressIn | None, BeforeValidator(_object, json_schema_input_type=AddressIn | list[Any])
+        AddressIn | None, BeforeValidator(as_object, json_schema_input_type=AddressIn | EmptyObject)
     ] = None
 
 
@@ -150,11 +146,20 @@ class AccountMetaOut(_Out):
     is_vat_exempt: bool
 
 
+class EmailVerificationOut(_Out):
+    verified: bool
+
+
+class AccountExtensionsOut(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    email_verification: EmailVerificationOut
+
+
 class AccountOut(_Out):
     user: UserOut
     recent_order: RecentOrderOut
     meta: AccountMetaOut
-    extensions: dict[str, Any] | list[Any]
+    extensions: AccountExtensionsOut
 
 
 class UpdatedAccountOut(_Out):
@@ -170,6 +175,15 @@ class ChangedAddressesOut(_Out):
 class VerifiedOut(_Out):
     success: bool
     email: str
+
+
+class SentOut(_Out):
+    success: bool
+    status: Literal["sent", "throttled"]
+
+
+class ForgottenOut(_Out):
+    deleted: bool
 
 
 class ActionOut(_Out):

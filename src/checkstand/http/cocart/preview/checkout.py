@@ -6,33 +6,26 @@ updates. The dialect is the consumer key's, else the request header's, else the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller, Dialect
-from checkstand.accounts.enrolling import NewAccount
-from checkstand.cart.packages import Choices
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import (
     PaymentStatus,
     Placement,
-    ProcessCommand,
-    UpdateCommand,
 )
-from checkstand.customers.addresses import Address
 from checkstand.errors import ParameterInvalid, WrongVerb
 from checkstand.http.admission import admit
 from checkstand.http.answers import answer, remembered
+from checkstand.http.cocart import asking
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.preview import present
-from checkstand.http.cocart.preview.payments import declined, payment_data
 from checkstand.http.cocart.preview.schemas import (
-    AddressIn,
     ProcessedOut,
     ProcessIn,
     StateOut,
@@ -136,7 +129,6 @@ async def _update(
     request: Request, caller: Caller, shop: Shop, body: UpdateIn, dialect: Dialect
 ) -> Response:
     await admit(request, shop, caller, Operation.CHECKOUT_UPDATE)
-    payment_data(body.payment_method_data, body.payment_data)  # a card number is refused first
     _refuse_payment(body, dialect)
 
     def render(seen: CartView) -> dict[str, Any]:
@@ -147,14 +139,7 @@ async def _update(
         }
 
     once = await ticket(request, "update checkout", render)
-    code = body.coupon_code or ""
-    removed = body.coupon_action == "remove"
-    command = replace(
-        changes(body),
-        apply_coupon="" if removed else code,
-        remove_coupon=code if removed else "",
-    )
-    seen = await shop.checkout.update(caller, command, once)
+    seen = await shop.checkout.update(caller, asking.update(body), once)
     return answer(request, render(seen), cart_headers(seen))
 
 
@@ -168,20 +153,10 @@ async def _process(
         return present.processed(placement, shop.profile)
 
     once = await ticket(request, "process checkout", render)
-    command = ProcessCommand(
-        update=changes(body),
-        use_different_billing=body.use_different_billing,
-        payment=payment_data(body.payment_method_data, body.payment_data),
-        customer_note=body.customer_note or "",
-        expected_total=body.expected_total,
-    )
-    billing = body.billing_address
-    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
-    placement = await shop.checkout.process(
-        caller, command, once, new_account if body.create_account else None
-    )
+    command = replace(asking.order(body), expected_total=body.expected_total)
+    placement = await shop.checkout.process(caller, command, once, asking.new_account(body))
     if placement.status is PaymentStatus.FAILED:
-        raise declined(placement)
+        raise asking.declined(placement)
     return answer(request, render(placement))
 
 
@@ -189,56 +164,9 @@ def _offered(shop: Shop, seen: CartView) -> Any:
     return shop.payments.offered(seen.quote.chosen_rates)
 
 
-class ChangesIn(Protocol):
-    """What bodies have in common that change a checkout."""
-
-    billing_address: AddressIn | None
-    shipping_address: AddressIn | None
-
-    @property
-    def shipping_method(self) -> str | Mapping[str, str] | list[str] | None: ...
-
-    @property
-    def model_fields_set(self) -> set[str]: ...
-
-
-def changes(body: ChangesIn) -> UpdateCommand:
-    """What was sent: not sent leaves as it is, null takes back."""
-    sent = body.model_fields_set
-
-    def text(name: str) -> str | None:
-        return (getattr(body, name) or "") if name in sent else None
-
-    return UpdateCommand(
-        billing=_address(body.billing_address, "billing_address" in sent),
-        shipping=_address(body.shipping_address, "shipping_address" in sent),
-        payment_method=text("payment_method"),
-        shipping_method=_rates(body) if "shipping_method" in sent else None,
-        currency=text("currency"),
-    )
-
-
-def _rates(body: ChangesIn) -> Choices:
-    """A rate for all packages that offer it; or by package, in a list by their order."""
-    given = body.shipping_method
-    if isinstance(given, list):
-        return dict(enumerate(given))
-    return given if isinstance(given, str) else dict(given or {}) or ""
-
-
-def _address(given: AddressIn | None, sent: bool) -> dict[str, str] | None:
-    if given is not None:
-        return given.changes()
-    return Address().as_billing() if sent else None
-
-
 def _refuse_payment(body: UpdateIn, dialect: Dialect) -> None:
     """An update with payment data was meant to process (DECISIONS 6)."""
-    found = [
-        name
-        for name in ("payment_data", "payment_method_data", "customer_password")
-        if getattr(body, name)
-    ]
+    found = asking.of_processing(body)
     if found:
         verb = "POST" if dialect is Dialect.REFERENCE else "PUT"
         raise WrongVerb(

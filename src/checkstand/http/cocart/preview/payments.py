@@ -12,9 +12,10 @@ from starlette.responses import Response
 from checkstand.access.principal import Role
 from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.checkout.pay import PayCommand
-from checkstand.errors import ParameterMissing, PaymentFailed
+from checkstand.errors import ParameterMissing
 from checkstand.http.admission import admit
 from checkstand.http.answers import answer
+from checkstand.http.cocart import asking
 from checkstand.http.cocart.preview import present
 from checkstand.http.cocart.preview.payment_schemas import (
     AttemptOut,
@@ -26,8 +27,8 @@ from checkstand.http.cocart.preview.payment_schemas import (
 )
 from checkstand.http.cocart.preview.schemas import PaymentMethodOut, PaymentMethodsWithDebug
 from checkstand.http.describe import READING, WRITING, errors
+from checkstand.http.inputs import TRUTHS
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
-from checkstand.payments import card_data
 from checkstand.shield.limits import Operation
 
 router = APIRouter(prefix="/wp-json/cocart/preview", **JSON_ROUTES)
@@ -54,7 +55,7 @@ async def read_payment_methods(
     """The methods that this cart can be paid with, by id."""
     caller, shop = await visit(request, None)
     administrator = caller.account is not None and caller.account.role is Role.ADMINISTRATOR
-    with_debug = administrator and debug.lower() in ("true", "1", "yes")
+    with_debug = administrator and TRUTHS.get(debug.lower(), False)
     operation = Operation.PAYMENT_METHODS_DEBUG if with_debug else Operation.PAYMENT_METHODS
     await admit(request, shop, caller, operation)
     offered, saved = await shop.checkout.payment_methods(caller)
@@ -126,43 +127,8 @@ async def pay_for_order(
         return present.paid(placement, shop.profile)
 
     once = await ticket(request, "pay order", render)
-    payment = payment_data(body.payment_method_data, body.payment_data)
-    command = PayCommand(order_id, key, body.payment_method, payment)
+    command = PayCommand(order_id, key, body.payment_method, asking.payment(body))
     placement = await shop.checkout.pay(caller, command, once)
     if placement.status is PaymentStatus.FAILED:
-        raise declined(placement)
+        raise asking.declined(placement)
     return answer(request, render(placement))
-
-
-def declined(placement: Placement) -> PaymentFailed:
-    """A decline as this namespace says it (DECISIONS 12)."""
-    return PaymentFailed(
-        placement.message,
-        data={
-            "error_type": "payment_error",
-            "message": placement.message,
-            "order_id": placement.order.id,
-            "gateway_error": dict(placement.gateway_error),
-        },
-    )
-
-
-def payment_data(*spellings: Any) -> dict[str, Any]:
-    """The spellings as one map: later ones win over earlier, later list entries over earlier ones
-    (contract README 10.3). CardDataRefused when there is a card number in them."""
-    card_data.refuse(_plain(spellings))
-    merged: dict[str, Any] = {}
-    for given in spellings:
-        if isinstance(given, dict):
-            merged |= given
-        elif given:
-            merged |= {pair.key: pair.value for pair in given}
-    return merged
-
-
-def _plain(spellings: tuple[Any, ...]) -> list[Any]:
-    """Lists of pairs as plain values."""
-    return [
-        [(pair.key, pair.value) for pair in given] if isinstance(given, list) else given
-        for given in spellings
-    ]

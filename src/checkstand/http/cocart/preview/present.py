@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from checkstand.cart.packages import chosen_flat, flat_rates, key_of
@@ -11,9 +12,10 @@ from checkstand.checkout.drafting import TOTALS, flat_totals
 from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.checkout.service import ReadyToPay, Standing
 from checkstand.http.answers import empty_as_list
+from checkstand.http.cocart import telling
 from checkstand.http.display import CurrencyFormat, currency_format, display_date
 from checkstand.kit.money import Currency, Money
-from checkstand.orders.model import Order
+from checkstand.orders.model import Order, OrderLine
 from checkstand.payments.gateway import WEBHOOK_PATH, Description
 from checkstand.payments.store.tokens import SavedToken
 from checkstand.pricing.quote import Package, QuotedRate
@@ -140,19 +142,11 @@ def decimals(flat: dict[str, int], currency: Currency) -> dict[str, str]:
 
 def methods(offered: Iterable[Description], saved: Iterable[SavedToken] = ()) -> dict[str, Any]:
     """Payment methods by id (contract checkout.md 4.1), with what the customer has saved."""
-    by_gateway: dict[str, list[dict[str, Any]]] = {}
-    for token in saved:
-        by_gateway.setdefault(token.gateway, []).append(
-            {
-                "id": token.id,
-                "token": token.method.label,
-                "type": token.method.kind,
-                "gateway_id": token.gateway,
-                "is_default": token.is_default,
-                "expires": token.method.expires,
-            }
-        )
-    return {each.id: _method(each, by_gateway.get(each.id, [])) for each in offered}
+    kept = list(saved)
+    return {
+        each.id: {**telling.method(each, kept, str), "enabled": True, "icon": ""}
+        for each in offered
+    }
 
 
 def with_debug(
@@ -177,55 +171,17 @@ def with_debug(
     }
 
 
-def _method(each: Description, saved: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": each.id,
-        "title": each.title,
-        "description": each.description,
-        "enabled": True,
-        "icon": "",
-        "supports": list(each.supports),
-        "has_fields": each.has_fields,
-        "order_button_text": each.order_button_text,
-        "method_title": each.method_title,
-        "method_description": each.method_description,
-        "saved_tokens": saved,
-        "supports_save_payment": "tokenization" in each.supports,
-        "config": {
-            "test_mode": each.test_mode,
-            "is_connected": each.is_connected,
-            "supports_tokenization": "tokenization" in each.supports,
-            "supports_refunds": "refunds" in each.supports,
-            "supports_subscriptions": "subscriptions" in each.supports,
-            "requires_billing_address": each.requires_billing_address,
-        },
-    }
-
-
 def processed(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
     """The answer to a process (contract checkout.md 3.1)."""
-    order = placement.order
-    body: dict[str, Any] = {
-        "order_id": order.id,
-        "status": order.status.value,
-        "order_key": order.order_key,
-        "order_number": order.number,
-        "payment_result": _payment_result(placement, profile),
-        "customer_id": order.customer_id or 0,
-        "billing_address": order.billing.as_billing(),
-        "shipping_address": order.shipping.as_shipping(),
-        "cart_key": None if placement.done else order.cart_key,
-    }
-    if placement.attempt_id:
-        body["attempt_id"] = placement.attempt_id
-    return body
+    kept = None if placement.done else placement.order.cart_key
+    result = _payment_result(placement, profile)
+    return {**telling.processed(placement, result), "cart_key": kept}
 
 
 def _payment_result(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
-    order = placement.order
     result: dict[str, Any] = {
         "payment_status": placement.status.value,
-        "redirect_url": placement.redirect_url or profile.order_received(order.id, order.order_key),
+        "redirect_url": telling.leads_to(placement, profile),
         "message": placement.message,
     }
     if placement.action_type:
@@ -235,20 +191,8 @@ def _payment_result(placement: Placement, profile: StoreProfile) -> dict[str, An
 
 
 def paid(placement: Placement, profile: StoreProfile) -> dict[str, Any]:
-    """The answer to paying for an order (contract checkout.md 7), with the payment result for who
-    has to do something more."""
-    order = placement.order
-    result = _payment_result(placement, profile)
-    body: dict[str, Any] = {
-        "success": placement.done,
-        "order_id": order.id,
-        "order_status": order.status.value,
-        "redirect_url": result["redirect_url"],
-        "payment_result": result,
-    }
-    if placement.attempt_id:
-        body["attempt_id"] = placement.attempt_id
-    return body
+    """The answer to paying for an order (contract checkout.md 7)."""
+    return telling.paid(placement, _payment_result(placement, profile), profile)
 
 
 def attempt(standing: Standing, profile: StoreProfile) -> dict[str, Any]:
@@ -263,7 +207,7 @@ def attempt(standing: Standing, profile: StoreProfile) -> dict[str, Any]:
         "order_status": order.status.value,
         "payment_status": placement.status.value,
         "message": placement.message,
-        "redirect_url": placement.redirect_url or profile.order_received(order.id, order.order_key),
+        "redirect_url": telling.leads_to(placement, profile),
         "next_action": {
             "redirect_url": placement.redirect_url,
             "action_type": placement.action_type,
@@ -295,81 +239,25 @@ def received(
     order: Order, payable_by: Iterable[Description], profile: StoreProfile
 ) -> dict[str, Any]:
     """The confirmation of an order (contract checkout.md 6)."""
-    amounts = decimals(dict(order.totals), order.currency)
+
+    def date(moment: datetime) -> str | None:
+        return display_date(moment, profile.timezone, profile.language)
+
     return {
-        "order_id": order.id,
-        "order_number": order.number,
-        "order_key": order.order_key,
-        "status": order.status.value,
-        "status_name": order.status.label,
-        "date_created": display_date(order.created_at, profile.timezone, profile.language),
-        "date_paid": display_date(order.paid_at, profile.timezone, profile.language),
-        "currency": order.currency.code,
-        "total": amounts["total"],
-        "subtotal": amounts["subtotal"],
-        "tax_total": amounts["total_tax"],
-        "shipping_total": amounts["shipping_total"],
-        "discount_total": amounts["discount_total"],
-        "payment_method": order.payment_method,
-        "payment_method_title": order.payment_method_title,
-        "customer_id": order.customer_id or 0,
-        "customer_note": order.customer_note,
-        "billing_address": order.billing.as_billing(),
-        "shipping_address": order.shipping.as_shipping(),
-        "items": [_order_item(line) for line in order.lines],
-        "totals": total_rows(order, profile),
-        "needs_payment": order.payable,
-        "needs_shipping": order.needs_shipping,
-        "has_downloads": bool(order.downloads),
+        **telling.received(order, profile, Money.decimal, date, _order_item),
         "download_url": None,
-        "available_payment_methods": [
-            {
-                "id": each.id,
-                "title": each.title,
-                "description": each.description,
-                "has_fields": each.has_fields,
-            }
-            for each in (payable_by if order.payable else ())
-        ],
+        "available_payment_methods": telling.payable_by(payable_by if order.payable else ()),
     }
 
 
-def _order_item(line: Any) -> dict[str, Any]:
+def _order_item(line: OrderLine) -> dict[str, Any]:
     return {
-        "item_id": line.id,
-        "product_id": line.product_id,
-        "variation_id": line.variation_id,
-        "product_name": line.name,
+        **telling.received_line(line, Money.decimal),
         "product_title": line.title,
         "product_type": line.product_type,
-        "product_image": line.image,
         "sku": line.sku,
-        "quantity": line.quantity,
-        "subtotal": line.subtotal.decimal(),
-        "total": line.total.decimal(),
         "purchase_note": line.purchase_note,
         "refunded_qty": str(line.refunded),
         "meta": ", ".join(f"{m['display_key']}: {m['display_value']}" for m in line.meta),
         "link": "",
-        "meta_data": [{"id": index, **entry} for index, entry in enumerate(line.meta, 1)],
     }
-
-
-def total_rows(order: Order, profile: StoreProfile) -> list[dict[str, str]]:
-    """What a shopper reads under the items, in order."""
-    show = currency_format(order.currency, profile.language).show
-    rows = [("subtotal", "Subtotal", show(order.amount("subtotal")))]
-    packages = sum(charge.kind == "shipping" for charge in order.charges)
-    for charge in order.charges:
-        if charge.kind == "discount":
-            if charge.amount:
-                rows.append(("discount", charge.label, show(charge.amount)))
-        elif charge.kind == "shipping":
-            name = charge.package["name"] if charge.package and packages > 1 else "Shipping"
-            rows.append(("shipping", name, f"{show(charge.amount)} via {charge.label}"))
-        elif charge.kind in ("fee", "tax"):
-            rows.append((charge.kind, charge.label, show(charge.amount)))
-    if order.payment_method_title:
-        rows.append(("payment_method", "Payment method", order.payment_method_title))
-    rows.append(("total", "Total", show(order.total)))
-    return [{"key": key, "label": label, "value": value} for key, label, value in rows]

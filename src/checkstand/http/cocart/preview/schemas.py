@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from checkstand.http.explained_schemas import Explanation
+from checkstand.http.inputs import EmptyObject, Flag, as_object
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
 
@@ -47,13 +48,9 @@ class AddressIn(In):
         return {part: getattr(self, part) or "" for part in self.model_fields_set}
 
 
-def _object(value: Any) -> Any:
-    """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
-    return {} if value == [] else value
-
-
 OptionalAddress = Annotated[
-    AddressIn | None, BeforeValidator(_object, json_schema_input_type=AddressIn | list[Any] | None)
+    AddressIn | None,
+    BeforeValidator(as_object, json_schema_input_type=AddressIn | EmptyObject | None),
 ]
 Scalar = str | bool | int | float | None
 
@@ -71,9 +68,11 @@ class KeyValue(In):
     value: Scalar
 
 
+_Given = Annotated[dict[str, Any] | list[KeyValue], Field(max_length=100)]
 PaymentData = Annotated[
-    dict[str, Any] | list[KeyValue] | None,
-    Field(description="An object, or a list of {key, value}.", max_length=100),
+    _Given | None,
+    BeforeValidator(as_object, json_schema_input_type=_Given | EmptyObject | None),
+    Field(description="An object, or a list of {key, value}."),
 ]
 
 
@@ -109,8 +108,8 @@ class UpdateIn(In):
 class ProcessIn(UpdateIn):
     """Orders the cart and takes the payment."""
 
-    use_different_billing: bool = Field(True, description="false: one address for both.")
-    create_account: bool = False
+    use_different_billing: Flag = Field(True, description="false: one address for both.")
+    create_account: Flag = False
     customer_note: str | None = Field(None, max_length=5000)
     expected_total: Amount | None = Field(
         None, description="Refuse with 409 when the total is another; major units."

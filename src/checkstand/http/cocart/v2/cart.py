@@ -22,7 +22,6 @@ from checkstand.http.cocart.v2.customer import customer_changes, quantities
 from checkstand.http.cocart.v2.replies import (
     as_cart,
     fields_wanted,
-    flag,
     formatted_wanted,
     handled_quantity,
     respond,
@@ -43,6 +42,7 @@ from checkstand.http.cocart.v2.schemas import (
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.display import currency_format
 from checkstand.http.explaining import explained, wanted
+from checkstand.http.inputs import flag
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)

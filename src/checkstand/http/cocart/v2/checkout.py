@@ -10,15 +10,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkstand.accounts.enrolling import NewAccount
 from checkstand.cart.view import CartView
 from checkstand.checkout.model import Placement, ProcessCommand, UpdateCommand
 from checkstand.checkout.update import for_process
 from checkstand.errors import WrongVerb
 from checkstand.http.answers import answer, remembered
+from checkstand.http.cocart import asking
 from checkstand.http.cocart.headers import cart_headers
-from checkstand.http.cocart.preview.checkout import changes
-from checkstand.http.cocart.preview.payments import payment_data
 from checkstand.http.cocart.v2 import checkout_present as present
 from checkstand.http.cocart.v2.checkout_schemas import (
     CheckoutMethodOut,
@@ -62,7 +60,6 @@ async def update_checkout_v2(request: Request, body: CheckoutUpdateIn | None = N
     """Updates the checkout: all of the body, or nothing."""
     caller, shop = await visit(request, Operation.CHECKOUT_UPDATE)
     body = body or CheckoutUpdateIn()
-    payment_data(body.payment_method_data, body.payment_data)  # a card number is refused first
     _refuse_payment(body)
 
     def render(seen: CartView) -> dict[str, Any]:
@@ -88,18 +85,8 @@ async def process_checkout_v2(request: Request, body: CheckoutProcessIn | None =
         return present.processed(placement, shop.profile)
 
     once = await ticket(request, "process checkout", render)
-    command = ProcessCommand(
-        update=changes(body),
-        use_different_billing=body.use_different_billing,
-        payment=payment_data(body.payment_method_data, body.payment_data),
-        customer_note=body.customer_note or "",
-        expected_minor=body.expected_total,
-    )
-    billing = body.billing_address
-    new_account = NewAccount(body.customer_password or "", (billing and billing.email) or "")
-    placement = await shop.checkout.process(
-        caller, command, once, new_account if body.create_account else None
-    )
+    command = replace(asking.order(body), expected_minor=body.expected_total)
+    placement = await shop.checkout.process(caller, command, once, asking.new_account(body))
     return answer(request, render(placement))
 
 
@@ -116,13 +103,7 @@ async def read_payment_methods_v2(request: Request) -> Response:
 
 
 def _update(body: CheckoutUpdateIn) -> UpdateCommand:
-    code = body.coupon_code or ""
-    removed = body.coupon_action == "remove"
-    update = replace(
-        changes(body),
-        apply_coupon="" if removed else code,
-        remove_coupon=code if removed else "",
-    )
+    update = asking.update(body)
     if body.use_different_billing:
         return update
     return for_process(ProcessCommand(update=update, use_different_billing=False))
@@ -130,11 +111,7 @@ def _update(body: CheckoutUpdateIn) -> UpdateCommand:
 
 def _refuse_payment(body: CheckoutUpdateIn) -> None:
     """An update with payment data was meant to order; saying nothing would lose the order."""
-    found = [
-        name
-        for name in ("payment_data", "payment_method_data", "customer_password")
-        if getattr(body, name)
-    ]
+    found = asking.of_processing(body)
     if found:
         raise WrongVerb(
             f"This request updates the checkout and must not carry {', '.join(found)}. Send it "

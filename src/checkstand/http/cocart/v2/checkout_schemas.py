@@ -16,6 +16,7 @@ from checkstand.http.cocart.preview.schemas import (
 )
 from checkstand.http.cocart.v2.schemas import CartCurrencyOut, ItemTotals
 from checkstand.http.explained_schemas import Explanation
+from checkstand.http.inputs import Flag
 
 _LARGEST = 2**53 - 1
 
@@ -32,11 +33,6 @@ def _as_sent(value: Any) -> Any:
     return value
 
 
-_Words = Literal["1", "0", "true", "false", "yes", "no", "on", "off", "y", "n", "t", "f"]
-Flag = Annotated[
-    bool, BeforeValidator(_as_sent, json_schema_input_type=bool | Literal[0, 1] | _Words)
-]
-"""Forms and older clients have their own words for yes and no."""
 _Digits = Annotated[str, Field(pattern=r"^[0-9]{1,15}$")]
 ExpectedMinor = Annotated[
     int,

@@ -20,7 +20,8 @@ from starlette.responses import Response
 import checkstand
 from checkstand.catalog.cache import KeptAnswer
 from checkstand.http.answers import JSON, dump, has_already, selected
-from checkstand.http.cocart.v2.parameters import TRUTHS, invalid
+from checkstand.http.cocart.v2.parameters import invalid
+from checkstand.http.inputs import TRUTHS
 from checkstand.wiring import Shop
 
 # May be stored by anybody, and must be asked for again each time.

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from checkstand.http.cocart.v2.schemas import CartCouponOut, CartCurrencyOut, In, Out, Scalar
+from checkstand.http.inputs import Flag
 
 
 class MiniItem(Out):
@@ -41,7 +42,7 @@ class AddFeeIn(In):
     amount: Scalar | None = Field(
         None, description="Major units of the base currency, ex tax; negative takes off."
     )
-    taxable: bool = False
+    taxable: Flag = False
     tax_class: str = Field("", max_length=100)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from checkstand.http.cocart.v2.checkout_schemas import Flag
 from checkstand.http.cocart.v2.schemas import In, Out
+from checkstand.http.inputs import Flag
 
 
 def _as_sent(value: object) -> object:

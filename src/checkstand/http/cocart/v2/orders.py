@@ -12,7 +12,7 @@ from checkstand.checkout.model import PaymentStatus, Placement
 from checkstand.checkout.pay import PayCommand
 from checkstand.errors import ParameterMissing
 from checkstand.http.answers import answer
-from checkstand.http.cocart.preview.payments import declined, payment_data
+from checkstand.http.cocart import asking
 from checkstand.http.cocart.v2 import checkout_present as present
 from checkstand.http.cocart.v2.checkout_schemas import (
     OrderPaidOut,
@@ -59,11 +59,10 @@ async def pay_for_order_v2(
         return present.paid(placement, shop.profile)
 
     once = await ticket(request, "pay order", render)
-    payment = payment_data(body.payment_method_data, body.payment_data)
-    command = PayCommand(order_id, key, body.payment_method, payment)
+    command = PayCommand(order_id, key, body.payment_method, asking.payment(body))
     placement = await shop.checkout.pay(caller, command, once)
     if placement.status is PaymentStatus.FAILED:
-        raise declined(placement)
+        raise asking.declined(placement)
     return answer(request, render(placement))
 
 

@@ -18,15 +18,13 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from checkstand.errors import QueryInvalid
+from checkstand.http.inputs import TRUTHS
 
 Kind = Literal["integer", "number", "string", "boolean", "choice", "moment", "integers", "strings"]
 LONGEST = 200
 """Characters of a text."""
 MOST = 100
 """Entries of a list."""
-TRUTHS = {"true": True, "1": True, "yes": True, "on": True} | dict.fromkeys(
-    ("false", "0", "no", "off"), False
-)
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 _INDEXED = re.compile(r"([a-z_]{1,40})\[[0-9]{0,3}\]")

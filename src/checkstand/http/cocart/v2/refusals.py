@@ -53,6 +53,7 @@ PROBLEM_CODES: Mapping[str, str] = {
     "cocart_shipping_method_required": "cocart_no_shipping_method",
     "cocart_payment_method_required": "cocart_invalid_payment_method",
     "cocart_coupon_not_exist": "cocart_invalid_coupon",
+    "cocart_cart_coupon_invalid_code": "cocart_invalid_coupon",
     "cocart_invalid_billing_state": "cocart_invalid_address_fields",
     "cocart_invalid_shipping_state": "cocart_invalid_address_fields",
 }

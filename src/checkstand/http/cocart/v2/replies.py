@@ -18,13 +18,11 @@ from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.figures import Say, minor
 from checkstand.http.cocart.v2.schemas import numeric, whole
 from checkstand.http.display import currency_format
+from checkstand.http.inputs import TRUTHS, flag
 from checkstand.http.requests import shop_of
 from checkstand.wiring import Shop
 
 ItemKey = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=64, description="The item's key.")]
-_TRUTHS = {"true": True, "1": True, "yes": True, "on": True} | dict.fromkeys(
-    ("false", "0", "no", "off"), False
-)
 _LONGEST_FIELDS = 500
 _OF_A_BODY = frozenset({"content-length", "content-type"})
 Render = Callable[[CartView], Any]
@@ -42,7 +40,7 @@ def tagged(request: Request, seen: CartView, response: Response) -> Response:
         return response
     said = seen.cart.key.encode() + b"\n" + bytes(response.body)
     tag = f'W/"{hashlib.md5(said, usedforsecurity=False).hexdigest()}"'
-    skipped = request.query_params.get("_skip_cache", "").lower() in ("true", "1")
+    skipped = TRUTHS.get(request.query_params.get("_skip_cache", "").lower(), False)
     if request.method == "GET" and not skipped and has_already(request, tag):
         kept = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
         response = Response(status_code=304, headers=kept)
@@ -50,18 +48,6 @@ def tagged(request: Request, seen: CartView, response: Response) -> Response:
     response.headers["ETag"] = tag
     response.headers["CoCart-Cache"] = "HIT" if hit else "SKIP" if skipped else "MISS"
     return response
-
-
-def flag(request: Request, name: str, *, default: bool) -> bool:
-    """What a query parameter says that is yes or no; ParameterInvalid."""
-    said = request.query_params.get(name)
-    if said is None:
-        return default
-    if said.lower() not in _TRUTHS:
-        raise ParameterInvalid(
-            f"Invalid parameter(s): {name}.", data={"params": {name: "is `true` or `false`"}}
-        )
-    return _TRUTHS[said.lower()]
 
 
 def thumb_wanted(request: Request) -> bool:

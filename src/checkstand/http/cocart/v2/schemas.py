@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from checkstand.cart.verbs import MAX_QUANTITY
 from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
 from checkstand.http.explained_schemas import Explanation
+from checkstand.http.inputs import EmptyObject, Flag, as_given_object
 
 MAX_ITEM_DATA = 16_384
 """Bytes of JSON that one line may carry: the whole cart is read and written at once."""
@@ -52,11 +53,6 @@ def _not_boolean(value: Any) -> Any:
     return value
 
 
-def _listed_object(value: Any) -> Any:
-    """`[]` stands for an empty object wherever one is expected (DECISIONS 21)."""
-    return {} if value == [] or value is None else value
-
-
 def _small(value: dict[str, Any]) -> dict[str, Any]:
     if len(orjson.dumps(value)) > MAX_ITEM_DATA:
         raise ValueError(f"must not be larger than {MAX_ITEM_DATA} bytes of JSON")
@@ -77,12 +73,12 @@ Scalar = Annotated[str | int | float, BeforeValidator(_not_boolean)]
 """A quantity that the handler judges, or a price that nobody does."""
 Options = Annotated[
     dict[str, Annotated[str, Field(max_length=200)]],
-    BeforeValidator(_listed_object, json_schema_input_type=dict[str, str] | list[Any]),
+    BeforeValidator(as_given_object, json_schema_input_type=dict[str, str] | EmptyObject),
     Field(max_length=50),
 ]
 FreeData = Annotated[
     dict[str, Any],
-    BeforeValidator(_listed_object, json_schema_input_type=dict[str, Any] | list[Any]),
+    BeforeValidator(as_given_object, json_schema_input_type=dict[str, Any] | EmptyObject),
     AfterValidator(_small),
     Field(max_length=50),
 ]
@@ -116,7 +112,7 @@ class AddItemIn(In):
         description="Major units of the base currency, from callers that may set prices; ignored "
         "from all others: a price is never taken from a shopper.",
     )
-    return_item: bool = Field(False, description="Answer with the item instead of the cart.")
+    return_item: Flag = Field(False, description="Answer with the item instead of the cart.")
 
 
 class ListedItem(In):
@@ -134,13 +130,13 @@ class AddItemsIn(In):
     quantity: (
         Annotated[
             dict[str, Quantity],
-            BeforeValidator(_listed_object, json_schema_input_type=dict[str, Any] | list[Any]),
+            BeforeValidator(as_given_object, json_schema_input_type=dict[str, Any] | EmptyObject),
         ]
         | None
     ) = Field(None, description="Product ID -> quantity.")
     email: str | None = Field(None, max_length=320)
     phone: str | None = Field(None, max_length=100)
-    return_items: bool = Field(False, description="Answer with the items instead of the cart.")
+    return_items: Flag = Field(False, description="Answer with the items instead of the cart.")
 
 
 class UpdateItemIn(In):
@@ -148,26 +144,26 @@ class UpdateItemIn(In):
     id: Identifier | None = Field(None, description="The variation that it becomes.")
     variation: Options | None = Field(None, description="Options that are chosen instead.")
     item_data: FreeData | None = Field(None, description="Takes the place of its data.")
-    return_status: bool = False
+    return_status: Flag = False
 
 
 class RestoreItemIn(In):
     """A `quantity` makes it an update: older clients update with PUT (sdk-expectations 6)."""
 
     quantity: Scalar | None = None
-    return_item: bool = False
+    return_item: Flag = False
 
 
 class RemoveItemIn(In):
-    return_status: bool = False
+    return_status: Flag = False
 
 
 class ClearIn(In):
-    keep_removed_items: bool = False
+    keep_removed_items: Flag = False
 
 
 class CalculateIn(In):
-    return_totals: bool = False
+    return_totals: Flag = False
 
 
 class UpdateCartIn(BaseModel):
