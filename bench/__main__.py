@@ -19,6 +19,7 @@ from bench import (
     guarding,
     importing,
     listing,
+    logins,
     memory,
     paths,
     profiling,
@@ -31,7 +32,7 @@ from bench.serving import serving
 from bench.stage import Stage, open_stage
 from bench.throughput import Turns, compare
 
-_PARTS = (*paths.NAMES, "checkouts", "guards", "memory", "import", "listing")
+_PARTS = (*paths.NAMES, "checkouts", "guards", "logins", "memory", "import", "listing")
 _PROFILE_SECONDS = 8
 
 
@@ -90,6 +91,9 @@ def _measure(
     if "guards" in parts:
         _say("guards: GET checkout with and without key and limits")
         found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
+    if "logins" in parts:
+        _say("logins: can a wrong password be told from an unknown name?")
+        found.logins = logins.measure(stage, 40 if found.quick else 120)
     if "checkouts" in parts:
         orders = 500 if found.quick else 3_000
         _say(f"{orders:,} checkouts through the sandbox, {checkouts.AT_ONCE} at once")

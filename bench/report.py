@@ -18,6 +18,7 @@ from bench.checkouts import Checkouts
 from bench.guarding import Guards
 from bench.importing import Imported
 from bench.listing import BUDGET_PER_SECOND, BUDGET_STATEMENTS, Listing
+from bench.logins import TELLS_NOTHING, Logins
 from bench.memory import Footprint
 from bench.paths import Measured
 from bench.statements import Cost
@@ -35,6 +36,7 @@ class Findings:
     costs: dict[str, Cost] = field(default_factory=dict)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     guards: Guards | None = None
+    logins: Sequence[Logins] = ()
     checkouts: Sequence[Checkouts] = ()
     footprint: Footprint | None = None
     imported: Imported | None = None
@@ -48,6 +50,8 @@ def show(found: Findings) -> None:
         _table(_DETAIL_HEAD, [_detail_row(path, found) for path in found.paths])
     if found.checkouts:
         _table(_CHECKOUT_HEAD, [_checkout_row(seen) for seen in found.checkouts])
+    if found.logins:
+        _table(_LOGIN_HEAD, [_login_row(seen) for seen in found.logins])
     rows = [
         *_guard_rows(found.guards),
         *_memory_rows(found.footprint),
@@ -107,6 +111,25 @@ def _checkout_row(seen: Checkouts) -> tuple[str, ...]:
         str(seen.failures),
         "yes" if seen.agrees else "NO",
         "ok" if seen.ok else "WRONG",
+    )
+
+
+_LOGIN_HEAD = (
+    "logins", "each", "right p50 ms", "wrong p50", "p95", "unknown p50", "p95",
+    "wrong slower", "std errors", "budget", "ok?",
+)  # fmt: skip
+
+
+def _login_row(seen: Logins) -> tuple[str, ...]:
+    right, wrong, unknown = seen.took.values()
+    return (
+        seen.noise,
+        str(wrong.count),
+        *(f"{value:.1f}" for value in (right.p50, wrong.p50, wrong.p95, unknown.p50, unknown.p95)),
+        f"{seen.slower:.3f}",
+        f"{seen.errors_off:+.1f}",
+        f"0.5 +- {TELLS_NOTHING}",
+        "ok" if seen.ok else "TELLS",
     )
 
 
@@ -209,6 +232,7 @@ def keep(found: Findings) -> Path:
         "machine": _machine(),
         "paths": {path.name: _kept(path, found) for path in found.paths},
         "guards": asdict(found.guards) if found.guards else None,
+        "logins": [asdict(seen) for seen in found.logins],
         "checkouts": [asdict(seen) for seen in found.checkouts],
         "memory": asdict(found.footprint) if found.footprint else None,
         "import": asdict(found.imported) if found.imported else None,

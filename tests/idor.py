@@ -36,7 +36,7 @@ ATTACKERS = (
     "read-only key",
     "customer as admin",
 )
-_NOBODYS = ("attribute", "code", "key_id", "reference", "review_id",
+_NOBODYS = ("attribute", "code", "key_id", "reference", "review_id", "subscription_id",
             "term", "term_id", "variation_id")  # fmt: skip
 JWT = "/wp-json/cocart/jwt"
 ADMIN = "/wp-json/checkstand/v1/admin"
@@ -83,6 +83,8 @@ class Stage:
     victims: list[Victim]
     tom: Account
     own_order_key: str
+    token_id: int
+    """A card that the customer has saved."""
     trouble: list[str] = field(default_factory=list)
 
 
@@ -95,8 +97,9 @@ class Attack:
     more: dict[str, Any]
 
 
-def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
-    """A body that each writing route accepts, aimed at the victim where it can be."""
+def bodies(victim: Victim, *, with_key: bool) -> dict[tuple[str, str], Any]:
+    """A body that each writing route accepts, aimed at the victim where it can be. `with_key`: the
+    attacker has a consumer key, to which carts are open (contract README 7.6)."""
     login = {"username": victim.email, "password": "not it"}
     update = {"billing_address": THEIRS, "payment_method": "bacs"}
     passwords = {"password_current": "not it", "password_1": PASSWORD, "password_2": PASSWORD}
@@ -119,10 +122,27 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
         ("PUT", f"{PREVIEW}/checkout"): update,
         ("PATCH", f"{PREVIEW}/checkout"): update,
         ("POST", f"{PREVIEW}/checkout/payment-context"): {"payment_method": "bacs"},
-        ("POST", f"{PREVIEW}/order-received/{{order_id}}/pay"): {
-            "order_key": "wc_order_of_another",
-            "payment_method": "bacs",
+        **{(verb, f"{V2}/checkout"): update for verb in ("POST", "PUT", "PATCH")},
+        **{
+            ("POST", f"{namespace}/order-received/{{order_id}}/pay"): {
+                "order_key": "wc_order_of_another",
+                "payment_method": "bacs",
+            }
+            for namespace in (V2, PREVIEW)
         },
+        ("POST", f"{V2}/cart/apply-coupon"): {"coupon": "WELCOME"},
+        ("POST", f"{V2}/cart/set-shipping-method"): {"rate_id": "flat_rate:1"},
+        ("POST", f"{V2}/cart/add-fee"): {"name": "Haste", "amount": "1.00"},
+        ("POST", f"{V2}/products/reviews"): {
+            "product_id": 1,
+            "reviewer": "Tom",
+            "reviewer_email": "tom@example.com",
+            "review": "Hm.",
+            "rating": 3,
+        },
+        ("POST", f"{ADMIN}/keys"): {"name": "mine", "permission": "read_write"},
+        ("POST", "/wp-json/cocart/batch"): batch(victim, ("GET", "POST"), sessions=not with_key),
+        ("POST", "/wp-json/batch/v1"): batch(victim, ("POST",), sessions=False),
         ("POST", f"{ADMIN}/orders/{{order_id}}/refunds"): {"amount": "1.00"},
         ("POST", f"{ADMIN}/orders/{{order_id}}/capture"): {"amount": "1.00"},
         ("POST", f"{V2}/login"): login,
@@ -143,9 +163,45 @@ def bodies(victim: Victim) -> dict[tuple[str, str], Any]:
     return found
 
 
+def batch(victim: Victim, methods: tuple[str, ...], *, sessions: bool) -> dict[str, Any]:
+    """Everything that is another's, asked for in one request."""
+    order = f"/cocart/v2/my-account/orders/{victim.order_id}"
+    key = {"order_key": "wc_order_of_another", "payment_method": "bacs"}
+    account = {"billing_address": {"city": "Oslo"}}
+    parts = [
+        ("GET", "/cocart/v2/cart", {}),
+        ("GET", order, {"email": "tom@example.com"}),
+        ("GET", f"/cocart/v2/order-received/{victim.order_id}", {"key": "wc_order_of_another"}),
+        ("GET", f"/cocart/v2/session/{victim.cart_key}", {}),
+        ("GET", f"/cocart/preview/checkout/attempts/{victim.attempt_id}", {}),
+        ("POST", f"{order}/cancel", {}),
+        ("POST", f"/cocart/v2/order-received/{victim.order_id}/pay", key),
+        ("POST", f"/cocart/v2/cart/item/{victim.item_key}", {"quantity": "3"}),
+        ("POST", "/cocart/v2/cart/clear", {}),
+        ("POST", "/cocart/preview/checkout", account),
+    ]
+    return {
+        "requests": [
+            {"method": method, "path": path, "body": body}
+            for method, path, body in parts
+            if method in methods and (sessions or "/session/" not in path)
+        ]
+    }
+
+
 async def attempt_of(database: asyncpg.Connection[asyncpg.Record], order_id: int) -> str:
     return str(
         await database.fetchval("SELECT id FROM payment_attempts WHERE order_id = $1", order_id)
+    )
+
+
+async def saved_card(database: asyncpg.Connection[asyncpg.Record], account_id: int) -> int:
+    return int(
+        await database.fetchval(
+            "INSERT INTO payment_tokens (customer_id, gateway, token, label, kind, created_at)"
+            " VALUES ($1, 'sandbox', 'pm_of_vic', 'Visa ending in 1881', 'cc', now()) RETURNING id",
+            account_id,
+        )
     )
 
 
@@ -185,6 +241,7 @@ async def set_stage(client: Storefront, database: asyncpg.Connection[asyncpg.Rec
         [customer, anonymous],
         Account(tom.id, tom.username, Role.CUSTOMER),
         own["order_key"],
+        await saved_card(database, ines.id),
     )
 
 
@@ -229,17 +286,19 @@ async def attack(
 ) -> httpx2.Response:
     """One request of the attacker, aimed at the victim by everything that the route takes."""
     with_what = await armed(stage, attacker, victim, path)
-    body = bodies(victim).get((method, path))
+    with_key = attacker in ("other guest", "wrong order key", "read-only key")
+    body = bodies(victim, with_key=with_key).get((method, path))
     if body is not None and with_what.more:
         body = {**body, **with_what.more}
     query: Mapping[str, str] = with_what.query
-    if path.endswith("/verify-email"):
+    if path.endswith(("/verify-email", "/verify-order-email")):
         query = {**query, "key": "0" * 43, "user_id": str(victim.account_id or 1)}
     url = path.format(
         item_key=victim.item_key,
         order_id=victim.order_id,
         attempt_id=victim.attempt_id,
         gateway_id="bacs",
+        token_id=stage.token_id,
         # Things of the shop, which are nobody's.
         **dict.fromkeys(_NOBODYS, "1"),
         session_key=victim.cart_key,
@@ -264,6 +323,7 @@ async def belongings(stage: Stage) -> dict[str, list[str]]:
         ("accounts", "id", accounts),
         ("customers", "account_id", accounts),
         ("sessions", "account_id", accounts),
+        ("payment_tokens", "customer_id", accounts),
     ):
         rows = await stage.database.fetch(
             f"SELECT t::text FROM {table} t WHERE {column} = ANY($1) ORDER BY 1", values

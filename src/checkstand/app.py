@@ -14,7 +14,7 @@ from fastapi import FastAPI
 import checkstand
 from checkstand.http import admin, describe, hooks, measuring, problems
 from checkstand.http.cocart import address, batch
-from checkstand.http.cocart.accounts import my_account, signing
+from checkstand.http.cocart.accounts import my_account, saved_methods, signing, subscriptions
 from checkstand.http.cocart.preview import checkout, payments
 from checkstand.http.cocart.v2 import (
     carriage,
@@ -63,6 +63,8 @@ ROUTERS = (
     batch.router,
     hooks.router,
     my_account.router,
+    subscriptions.router,
+    saved_methods.router,
     signing.router,
     pages.router,
     sandbox.router,

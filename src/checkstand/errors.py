@@ -173,6 +173,17 @@ class KeyNotAccepted(AuthenticationFailed):
         self.key_id = key_id
 
 
+class PasswordRefused(AuthenticationFailed):
+    """`account_id` is whose password it was not, None for nobody's: for the audit log, not for the
+    wire."""
+
+    text = "The user name or the password is wrong."
+
+    def __init__(self, account_id: int | None) -> None:
+        super().__init__()
+        self.account_id = account_id
+
+
 class SignInFirst(Refusal):
     code = "cocart_unauthorized"
     status = 401
@@ -1046,6 +1057,29 @@ class OrderDoesNotExist(Refusal):
     code = "cocart_order_does_not_exist"
     status = 404
     text = "There is no such order."
+
+
+class NoSubscriptions(Refusal):
+    code = "cocart_account_no_subscriptions"
+    status = 404
+    text = "There are no subscriptions: this shop sells none."
+
+
+class SubscriptionDoesNotExist(Refusal):
+    code = "cocart_subscription_does_not_exist"
+    status = 404
+    text = "There is no such subscription: this shop sells none."
+
+
+class EmailAlreadyVerified(Refusal):
+    code = "cocart_email_already_verified"
+    text = "This e-mail address is confirmed already, and its orders are yours."
+
+
+class SavedMethodNotFound(Refusal):
+    code = "cocart_saved_method_not_found"
+    status = 404
+    text = "There is no such saved payment method."
 
 
 class OrderCannotBeCancelled(Refusal):

@@ -468,8 +468,10 @@ async def test_of_many_at_once_on_one_cart_one_has_it(maker: Storefront) -> None
     assert lines((await visitor.call("GET", CART)).json()) == {SHIRT: 2, MUG: 1, HAT: 1}
 
 
-async def test_the_same_request_again_is_answered_again(maker: Storefront) -> None:
-    made = await link(maker)
+async def test_the_same_request_again_is_answered_again(
+    maker: Storefront, clock: MovableClock
+) -> None:
+    made = await link(maker, expires_in=60)
     visitor = maker.another()
     once = {"Idempotency-Key": "a-key-that-is-long-enough"}
     body = {"token": made["token"]}
@@ -477,6 +479,9 @@ async def test_the_same_request_again_is_answered_again(maker: Storefront) -> No
     again = await visitor.http.post(LOAD, json=body, headers=once)
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json() == again.json()
+    clock.moved += timedelta(hours=2)
+    later = await visitor.http.post(LOAD, json=body, headers=once)
+    assert later.json() == first.json(), "also when the link itself would be over"
     other = await visitor.http.post(
         LOAD, json=body, headers={"Idempotency-Key": "another-key-that-is-long-enough"}
     )

@@ -105,6 +105,8 @@ REVIEWS = ("POST", f"{V2}/products/reviews")
 """Knows neither carts nor keys: tests/api/test_reviews.py tries it."""
 RAW = {("POST", "/wp-json/checkstand/v1/webhooks/{gateway_id}"), REVIEWS}
 """Takes any bytes: they are signed. See test_payments.py."""
+ACTIONS = ("suspend", "cancel", "reactivate", "resubscribe", "auto-renew", "payment-method")
+OLDER_ACTIONS = ("on-hold", "renew-enable", "renew-disable")
 ACCOUNT_ROUTES = (
     Route("POST", f"{V2}/login", {"username": "ines", "password": "x"}),
     Route("POST", f"{V2}/logout"),
@@ -121,8 +123,15 @@ ACCOUNT_ROUTES = (
             ("POST", "/my-account/change-password", {"password_1": "x"}),
             ("PATCH", "/my-account/address", {"billing_address": {"city": "x"}}),
             ("POST", "/my-account/orders/1/cancel", None),
+            ("POST", "/my-account/verify-order-email", None),
+            ("DELETE", "/my-account/subscriptions/1/resubscribe", None),
+            *(
+                ("POST", f"/my-account/subscriptions/1/{action}", None)
+                for action in (*ACTIONS, *(OLDER_ACTIONS if namespace == PREVIEW else ()))
+            ),
         )
     ),
+    Route("DELETE", "/wp-json/checkstand/v1/my-account/payment-methods/1"),
 )
 """What they take is judged in test_sign_in and test_my_account; here, that they can be sent
 anything."""
@@ -257,6 +266,8 @@ def template(path: str) -> str:
     """The path with its parameters' names."""
     path = re.sub(r"/cart/item/.*", "/cart/item/{item_key}", path)
     path = re.sub(r"/cart/coupons/.+", "/cart/coupons/{code}", path)
+    path = re.sub(r"/subscriptions/1/", "/subscriptions/{subscription_id}/", path)
+    path = re.sub(r"/payment-methods/1$", "/payment-methods/{token_id}", path)
     path = re.sub(r"/(orders|order-received)/1/", r"/\1/{order_id}/", path)
     return path.replace("/attempts/1/", "/attempts/{attempt_id}/")
 

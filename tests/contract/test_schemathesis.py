@@ -13,7 +13,7 @@ Left out is a check that costs too much, and two where the contract asks for len
   Schema cannot say these, and the contract answers most of them with 400.
 * `negative_data_rejection`, on the routes of LENIENT: their bodies hold booleans, which may also be
   sent as 0, 1, "true" or "false" (contract README 3), or numbers, which may be sent as text;
-  on lists of products an empty parameter is none, and one number is a list of one;
+  on lists of products and reviews an empty parameter is none, and one number is a list of one;
   `cart/update` takes five spellings in one free-form object (cart.md 7); and what only another verb
   or version knows is ignored rather than refused (checkout.md 2, DECISIONS 6). Elsewhere it is on.
 
@@ -33,13 +33,19 @@ import pytest
 import requests
 import schemathesis
 
+from checkstand.access import credentials
+from checkstand.access.principal import Role
 from checkstand.app import create_app
 from checkstand.kit import ids
 from checkstand.settings import Settings
+from checkstand.storage.database import Database, PoolOptions
 from tests.contract.live import LiveShop, live_shop_process, stock_the_shop
 from tests.makers import BILLING, PREVIEW, V2, shop_settings
 
 TIMEOUT = 60
+CUSTOMER, ADMINISTRATOR = ("ines", "Quarry-Row-8"), ("boss", "Quarry-Row-9")
+OF_CUSTOMERS = ("/v2/logout", "/reviews/mine", "/v2/login")
+"""Besides my-account."""
 SHIRT_KEY = ids.item_key(1, 0, {}, {})
 REMOVED_KEY = ids.item_key(1, 0, {}, {"print": "A"})
 CHOICES = {
@@ -60,6 +66,8 @@ LENIENT = (
     "/cart/update$",
     "/preview/checkout$",
     "/v2/products",
+    "/my-account/reviews$",
+    "/v2/login$",
 )
 # The contract's own: a shop without address search, or with a provider that is away, is a 500.
 FAULTS_BY_CONTRACT = ("/address/search$", "/address/details$")
@@ -141,6 +149,7 @@ class Shopper:
 def shopper(postgres_url: str) -> Iterator[Shopper]:
     asyncio.run(_emptied(postgres_url))
     asyncio.run(stock_the_shop(postgres_url))
+    asyncio.run(_populated(postgres_url))
     with live_shop_process(shop_settings(postgres_url)) as shop:
         shopper = Shopper(shop)
         shopper.orders()
@@ -151,9 +160,31 @@ def shopper(postgres_url: str) -> Iterator[Shopper]:
 async def _emptied(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("TRUNCATE products RESTART IDENTITY CASCADE")
+        await connection.execute("TRUNCATE products, accounts RESTART IDENTITY CASCADE")
     finally:
         await connection.close()
+
+
+async def _populated(url: str) -> None:
+    database = await Database.open(url, PoolOptions(min_size=1, max_size=1))
+    try:
+        async with database.transaction() as connection:
+            for name, password, role in (
+                (*CUSTOMER, Role.CUSTOMER),
+                (*ADMINISTRATOR, Role.ADMINISTRATOR),
+            ):
+                email = f"{name}@shop.example"
+                await credentials.create_account(connection, name, email, password, role)
+    finally:
+        await database.close()
+
+
+def _signed(case: schemathesis.Case, keys: tuple[str, str]) -> tuple[str, str]:
+    """Who a route is for: whoever else calls is refused before anything is looked at. Nobody is
+    let near to what the rest of the run needs, as the consumer keys are."""
+    if "/checkstand/v1/admin/" in case.path:
+        return ADMINISTRATOR if case.method == "GET" else keys
+    return CUSTOMER if case.path.endswith(OF_CUSTOMERS) or "/my-account" in case.path else keys
 
 
 def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
@@ -180,6 +211,8 @@ def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
     if "order_id" in case.path_parameters:
         case.path_parameters["order_id"] = shopper.order["order_id"]
         case.query["order_key"] = shopper.order["order_key"]
+        if "/my-account/" in case.path:
+            case.query["email"] = BILLING["email"]
     for name in ("consumer_key", "consumer_secret"):
         case.query.pop(name, None)
     if isinstance(case.body, dict):
@@ -212,7 +245,7 @@ def _tried(case: schemathesis.Case, shopper: Shopper) -> None:
         base_url=shopper.shop.url,
         session=shopper.session,
         headers=headers,
-        auth=keys,
+        auth=_signed(case, keys),
         additional_checks=[polite],
         timeout=TIMEOUT,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from asyncpg import Record
+from asyncpg import Record, UniqueViolationError
 
 from checkstand import audit
 from checkstand.access.principal import Account, Role
 from checkstand.storage.database import Connection
 
 _SHORTEST_PHONE = 7
+_PHONE = re.compile(r"[+(]?[0-9][0-9 ()./-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class StoredAccount:
     last_name: str
     display_name: str
     created_at: datetime
+    proven: bool = False
+    """Whether its owner has shown that he reads mail at its address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ SELECT rank, a.* FROM (
 
 
 def _digits(phone: str) -> str:
-    """The digits of a phone number, as `customers.phone` has them; "" when there are too few."""
+    """The digits of a phone number, as `customers.phone` has them; "" when there are too few, or
+    anything else between them: a name must have one spelling, or each is guessed by itself."""
+    if not _PHONE.fullmatch(phone.strip()):
+        return ""
     found = "".join(char for char in phone if char.isascii() and char.isdecimal())
     return found if len(found) >= _SHORTEST_PHONE else ""
 
@@ -55,8 +62,7 @@ def _digits(phone: str) -> str:
 async def by_login(connection: Connection, login: str) -> StoredAccount | None:
     """The account with this user name or e-mail, whatever the case, or with this billing phone
     when it is the only one."""
-    phone = _digits(login) if "@" not in login else ""
-    rows = await connection.fetch(_BY_LOGIN, login, phone)
+    rows = await connection.fetch(_BY_LOGIN, login, _digits(login))
     if not rows or (rows[0]["rank"] == 2 and len(rows) > 1):
         return None
     return _stored(rows[0])
@@ -151,17 +157,39 @@ async def set_password(connection: Connection, account_id: int, password_hash: s
     await audit.record(connection, "account.password_set", f"account {account_id}")
 
 
+async def renew_hash(connection: Connection, stored: StoredAccount, password_hash: str) -> None:
+    """The same password, hashed anew: nobody is signed out. Nothing when it has become another one
+    meanwhile."""
+    await connection.execute(
+        "UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+        stored.account.id,
+        stored.password_hash,
+        password_hash,
+    )
+
+
 async def set_email(connection: Connection, account_id: int, email: str) -> bool:
     """Another e-mail address, which ends every session; False when another account has it."""
-    done = await connection.fetchval(
-        "UPDATE accounts SET email = $2, generation = generation + 1 WHERE id = $1 AND NOT EXISTS"
-        " (SELECT FROM accounts o WHERE lower(o.email) = lower($2) AND o.id <> $1) RETURNING 1",
-        account_id,
-        email,
-    )
+    try:
+        async with connection.transaction():  # or the whole would be lost when it is taken
+            done = await connection.fetchval(
+                "UPDATE accounts SET email = $2, generation = generation + 1 WHERE id = $1"
+                " RETURNING 1",
+                account_id,
+                email,
+            )
+    except UniqueViolationError:
+        return False
     if done is not None:
         await audit.record(connection, "account.email_set", f"account {account_id}")
     return done is not None
+
+
+async def prove_email(connection: Connection, account_id: int, email: str) -> None:
+    """Its owner has shown that he reads mail there. Another address has to be proven anew."""
+    await connection.execute(
+        "UPDATE accounts SET proven_email = $2 WHERE id = $1", account_id, email
+    )
 
 
 async def set_role(connection: Connection, account_id: int, role: Role) -> bool:
@@ -281,4 +309,5 @@ def _stored(row: Record) -> StoredAccount:
         row["last_name"],
         row["display_name"],
         row["created_at"],
+        row["proven_email"].lower() == row["email"].lower(),
     )

@@ -11,9 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from checkstand.access import account_store, key_store
+from checkstand.access.account_store import StoredAccount
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Account, ConsumerKey, Place, Role
-from checkstand.errors import AuthenticationFailed, KeyNotAccepted
+from checkstand.errors import AuthenticationFailed, KeyNotAccepted, PasswordRefused
 from checkstand.kit import crypto
 from checkstand.kit.clock import Clock, SystemClock
 from checkstand.storage.database import Connection, Database
@@ -72,8 +73,8 @@ class Credentials:
         return stored.key
 
     async def account(self, login: str, password: str) -> Account:
-        """Who signs in with a user name, e-mail address or billing phone; AuthenticationFailed,
-        equally slow for a wrong password and for nobody."""
+        """Who signs in with a user name, e-mail address or billing phone; PasswordRefused, equally
+        slow for a wrong password and for nobody."""
         digest = crypto.sha256(f"account\n{login}\n{password}")
         known = self._recall(digest)
         if isinstance(known, Account):
@@ -83,9 +84,17 @@ class Credentials:
             stored = await account_store.by_login(connection, login)
         right = await self.passwords.match(stored.password_hash if stored else None, password)
         if stored is None or not right:
-            raise AuthenticationFailed("The user name or the password is wrong.")
+            raise PasswordRefused(stored.account.id if stored else None)
+        if self.passwords.outdated(stored.password_hash):
+            await self._renew(stored, password)
         self._remember(digest, stored.account, generation)
         return stored.account
+
+    async def _renew(self, stored: StoredAccount, password: str) -> None:
+        """The same password with today's parameters, now that it is known."""
+        hashed = await self.passwords.hash(password)
+        async with self._database.transaction() as connection:
+            await account_store.renew_hash(connection, stored, hashed)
 
     def recalls_key(self, key: str, secret: str) -> bool:
         """Whether the pair was right a moment ago."""

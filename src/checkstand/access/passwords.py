@@ -69,16 +69,30 @@ class Passwords:
             return False
         return hashed is not None
 
+    def outdated(self, hashed: str) -> bool:
+        """Whether it was made with other parameters than hashes are made with now."""
+        try:
+            return self._hasher.check_needs_rehash(hashed)
+        except argon2.exceptions.InvalidHashError:
+            return False  # nobody's: no password has it
+
     async def warm_up(self) -> None:
         """Makes the hash of nobody now, or the first unknown name would take twice as long."""
         await self.match(None, "")
 
 
-def weaknesses(password: str, *, least: int, personal: tuple[str, ...] = ()) -> list[str]:
+def weaknesses(
+    password: str,
+    *,
+    least: int,
+    personal: tuple[str, ...] = (),
+    refused: frozenset[str] = frozenset(),
+) -> list[str]:
     """What is wrong with a password, each as the end of "The password …"; [] when it is strong.
 
     At least `least` characters; three of lower, upper, digit and symbol, unless it is a long
-    passphrase; none that everybody tries; not one of `personal` (user name, e-mail).
+    passphrase; none that everybody tries, nor one of `refused`, the shop's own words in lower case;
+    not one of `personal` (user name, e-mail).
     """
     found = []
     if len(password) < least:
@@ -87,15 +101,18 @@ def weaknesses(password: str, *, least: int, personal: tuple[str, ...] = ()) -> 
         found.append(f"may have at most {LONGEST} characters")
     lacking = [name for name, kind in _KINDS if not kind.search(password)]
     if len(lacking) > 1 and len(password) < _LONG_ENOUGH:
-        found.append(f"needs a greater mixture: add {' or '.join(lacking)}")
+        more = "one more" if len(lacking) == 2 else "two more"
+        found.append(f"needs a greater mixture: add {more} of {', '.join(lacking)}")
     if password.casefold() in {word.casefold() for word in personal if word}:
         found.append("must not be the user name or the e-mail address")
-    elif _is_common(password):
+    elif _is_common(password, refused):
         found.append("is one of those that everybody tries first")
     return found
 
 
-def _is_common(password: str) -> bool:
+def _is_common(password: str, refused: frozenset[str]) -> bool:
     """Whether a common word is all there is, once digits and symbols around it are taken off."""
-    plain = password.casefold().strip("0123456789!@#$%^&*()-_=+.,?")
-    return not plain or plain in _COMMON or plain.translate(_LEET) in _COMMON
+    whole = password.casefold()
+    plain = whole.strip("0123456789!@#$%^&*()-_=+.,?")
+    words = {whole, plain, plain.translate(_LEET)}
+    return not plain or not words.isdisjoint(_COMMON) or not words.isdisjoint(refused)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from checkstand import audit
 from checkstand.access import session_store
 from checkstand.access.principal import Account
 from checkstand.access.tokens import LONGEST_DEVICE, Claims, Origin, Signer
@@ -116,6 +117,8 @@ class Sessions:
             if found is not None and found.used_at is not None:
                 if now - found.used_at > ASKED_TWICE:
                     ended = await session_store.end_family(connection, found.family, now)
+                    subject, detail = f"account {found.account.id}", {"ended": len(ended)}
+                    await audit.record(connection, "token.reused", subject, detail)
             elif found is not None and found.alive:
                 pair = await self._new(connection, found.account, origin, found.family)
                 ended = [found.pat]

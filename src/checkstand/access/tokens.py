@@ -69,6 +69,11 @@ def load_key(algorithm: str, secret: str, *, signing: bool) -> Key:
     """The key of the settings: a secret text, or a PEM (private, or public for reading only);
     ConfigurationError when it is unfit for the algorithm."""
     if algorithm in SYMMETRIC:
+        if "-----BEGIN " in secret:
+            raise ConfigurationError(
+                f"jwt: this key is a PEM, and {algorithm} signs with a secret text; for an RSA key "
+                "use RS256, for an elliptic curve ES256: set jwt.algorithm"
+            )
         if len(secret.encode()) < SYMMETRIC[algorithm]:
             raise ConfigurationError(
                 f"jwt: a secret for {algorithm} needs {SYMMETRIC[algorithm]} characters or more; "

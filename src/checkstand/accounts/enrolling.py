@@ -13,7 +13,8 @@ from checkstand.access import account_store
 from checkstand.access.account_store import Person
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Role
-from checkstand.accounts.registration import Registration
+from checkstand.accounts.correspondence import Correspondence
+from checkstand.accounts.letters import Occasion
 from checkstand.accounts.rules import AccountRules, name_from, said
 from checkstand.errors import AccountNotCreated
 from checkstand.orders import store as orders
@@ -25,71 +26,73 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What a guest asks for; the e-mail is the one that the order is billed to."""
+    """What a guest asks for; "" for a password that the shop is to make."""
 
     password: str = field(repr=False)
-    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """An account that can be made: the password is hashed already."""
+    """An account that can be made: the password is hashed already. It must not be the e-mail that
+    the order turns out to be billed to."""
 
+    password: str = field(repr=False)
     password_hash: str = field(repr=False)
     reserved: frozenset[str] = frozenset()
-    by_link: bool = False
-    """Nobody knows the password: it is chosen by a mailed link."""
+    letters: Correspondence | None = None
+    """Writes to who has to choose a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolling:
     rules: AccountRules
     passwords: Passwords
-    registration: Registration
+    letters: Correspondence
 
     async def prepare(self, wanted: NewAccount) -> Enrolment:
         """Judges and hashes the password, while no transaction is open."""
         if not self.rules.registration:
             raise _refused("This shop does not take registrations; order without `create_account`.")
         if not wanted.password:
-            if not (self.rules.generate_password and self.registration.post.open):
-                raise _refused("Send the password of the new account as `customer_password`.")
-            hashed = await self.passwords.hash(secrets.token_hex(32))
-            return Enrolment(hashed, self.rules.reserved, by_link=True)
-        weak = self.rules.weaknesses(wanted.password, wanted.email)
+            return await self._by_link()
+        weak = self.rules.weaknesses(wanted.password)
         if weak:
             raise _refused(said(weak))
-        return Enrolment(await self.passwords.hash(wanted.password), self.rules.reserved)
+        hashed = await self.passwords.hash(wanted.password)
+        return Enrolment(wanted.password, hashed, self.rules.reserved)
 
-    def welcome(self, enrolment: Enrolment, order: Order) -> None:
-        """Mails the link to choose a password to the account that this made, once."""
-        if enrolment.by_link and order.customer_id is not None:
-            self.registration.welcome_later(order.customer_id)
+    async def _by_link(self) -> Enrolment:
+        if not (self.rules.generate_password and self.letters.open):
+            raise _refused("Send the password of the new account as `customer_password`.")
+        hashed = await self.passwords.hash(secrets.token_hex(32))
+        return Enrolment("", hashed, self.rules.reserved, self.letters)
 
 
 async def owned(
     connection: Connection, order: Order, before: int | None, enrolment: Enrolment | None
 ) -> Order:
     """The order with its owner: the customer who signed in, or the one enrolled now. `before` is an
-    order that this cart opened earlier and that was not paid."""
-    if order.customer_id is None and enrolment is not None:
-        order = replace(order, customer_id=await _enrolled(connection, order, before, enrolment))
-    return order
+    order that this cart opened earlier and that was not paid: who owns that one, owns this one."""
+    if order.customer_id is not None:
+        return order
+    owner = await _earlier(connection, order, before)
+    if owner is None and enrolment is not None:
+        owner = await _enrolled(connection, order, enrolment)
+    return replace(order, customer_id=owner)
 
 
-async def _enrolled(
-    connection: Connection, order: Order, before: int | None, enrolment: Enrolment
-) -> int:
+async def _earlier(connection: Connection, order: Order, before: int | None) -> int | None:
+    earlier = await orders.head(connection, before) if before is not None else None
+    if earlier is None or earlier.cart_key != order.cart_key:
+        return None
+    same = earlier.billing.email.casefold() == order.billing.email.casefold()
+    return earlier.customer_id if same else None
+
+
+async def _enrolled(connection: Connection, order: Order, enrolment: Enrolment) -> int:
     billing = order.billing
-    if before is not None:
-        earlier = await orders.head(connection, before)
-        if (
-            earlier is not None
-            and earlier.customer_id is not None
-            and earlier.cart_key == order.cart_key
-            and earlier.billing.email.casefold() == billing.email.casefold()
-        ):
-            return earlier.customer_id
+    if enrolment.password.casefold() == billing.email.casefold():
+        raise _refused("The password must not be the user name or the e-mail address.")
     _, taken = await account_store.taken(connection, "", billing.email)
     if not taken:
         display = f"{billing.first_name} {billing.last_name}".strip()
@@ -102,10 +105,18 @@ async def _enrolled(
                 connection, username, person, enrolment.password_hash, Role.CUSTOMER
             )
             if added is not None:
+                await _welcomed(connection, added, enrolment)
                 return added
     raise _refused(
         "There is an account with this e-mail address: sign in, or order without `create_account`."
     )
+
+
+async def _welcomed(connection: Connection, account_id: int, enrolment: Enrolment) -> None:
+    if enrolment.letters is not None:
+        stored = await account_store.by_id(connection, account_id)
+        assert stored is not None, "it was just added"
+        await enrolment.letters.write(connection, Occasion.WELCOME, stored)
 
 
 def _refused(message: str) -> AccountNotCreated:

@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
+from typing import assert_never
 
+from checkstand.access.principal import Account
 from checkstand.accounts.rules import AccountRules
 from checkstand.mail.post import Letter
+
+
+class Occasion(StrEnum):
+    """What a letter is written for."""
+
+    LOST_PASSWORD = "lost_password"  # noqa: S105 - the name of an occasion
+    WELCOME = "welcome"
+    NEW_EMAIL = "new_email"
+    EARLIER_ORDERS = "earlier_orders"
+    EMAIL_CHANGES = "email_changes"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an occasion
+
+
+def about(occasion: Occasion, rules: AccountRules, to: str, account: Account, key: str) -> Letter:
+    """The letter for an occasion; `key` is "" where none belongs into it."""
+    match occasion:
+        case Occasion.LOST_PASSWORD:
+            return lost_password(rules, to, account.username, key)
+        case Occasion.WELCOME:
+            return welcome(rules, to, account.username, key)
+        case Occasion.NEW_EMAIL:
+            return verify_email(rules, to, account.id, key)
+        case Occasion.EARLIER_ORDERS:
+            return earlier_orders(rules, to, account.id, key)
+        case Occasion.EMAIL_CHANGES:
+            return email_changes(rules, to)
+        case Occasion.PASSWORD_CHANGED:
+            return password_changed(rules, to)
+        case _:
+            assert_never(occasion)
 
 
 def lost_password(rules: AccountRules, to: str, username: str, key: str) -> Letter:
@@ -37,6 +70,18 @@ def verify_email(rules: AccountRules, to: str, user_id: int, key: str) -> Letter
         f"{rules.shop_name}: confirm your new e-mail address",
         f"Hello,\n\nthis address was given for an account of {rules.shop_name}. It counts once you"
         f" follow this link, within {_hours(rules.link_life)}:\n\n{link}\n\n"
+        "If you know nothing of it, do nothing.\n",
+    )
+
+
+def earlier_orders(rules: AccountRules, to: str, user_id: int, key: str) -> Letter:
+    link = rules.orders_url.format(key=key, user_id=user_id)
+    return Letter(
+        to,
+        f"{rules.shop_name}: your earlier orders",
+        f"Hello,\n\norders that were made at {rules.shop_name} with this address and without an"
+        " account become those of your account once you follow this link while you are signed"
+        f" in, within {_hours(rules.link_life)}:\n\n{link}\n\n"
         "If you know nothing of it, do nothing.\n",
     )
 

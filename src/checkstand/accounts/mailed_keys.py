@@ -11,7 +11,7 @@ from checkstand.access.account_store import StoredAccount
 from checkstand.kit import crypto
 from checkstand.storage.database import Connection
 
-Purpose = Literal["password", "email"]
+Purpose = Literal["password", "email", "orders"]
 LONGEST = 200
 
 

@@ -10,7 +10,9 @@ from checkstand.access import account_store
 from checkstand.access.account_store import Person, StoredAccount
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Account, Caller
-from checkstand.accounts import letters, mailed_keys
+from checkstand.accounts import earlier_orders, mailed_keys
+from checkstand.accounts.correspondence import Correspondence
+from checkstand.accounts.letters import Occasion
 from checkstand.accounts.rules import LONGEST_EMAIL, AccountRules, said
 from checkstand.customers import addresses
 from checkstand.customers import store as customers
@@ -33,7 +35,6 @@ from checkstand.errors import (
     PasswordTooWeak,
     PasswordToRepeat,
 )
-from checkstand.mail.post import Post
 from checkstand.orders.history import History
 from checkstand.orders.history_store import Record
 from checkstand.storage.database import Connection, Database
@@ -80,7 +81,7 @@ class PasswordChange:
 class MyAccount:
     database: Database
     passwords: Passwords
-    post: Post
+    letters: Correspondence
     rules: AccountRules
     history: History
     sell_to: frozenset[str] | None
@@ -123,18 +124,16 @@ class MyAccount:
                 # A key that is mailed now must not be older than the password.
                 stored = await self._locked(connection, account, as_verified=False)
             moves = person.email.casefold() != stored.email.casefold()
-            key = await self._new_email(connection, stored, person.email) if moves else ""
-            await account_store.describe(connection, account.id, person)
-            await self._mirror(connection, account, person, email=not key)
-        self.forget()
-        if self.post.open:
-            if moves:  # also when it was set at once: the old address hears of it
-                self.post.send(letters.email_changes(self.rules, stored.email))
+            if moves:  # the old address hears of it, also when the new one is set at once
+                await self.letters.write(connection, Occasion.EMAIL_CHANGES, stored)
             if hashed is not None:
-                self.post.send(letters.password_changed(self.rules, stored.email))
-            if key:
-                self.post.send(letters.verify_email(self.rules, person.email, account.id, key))
-        return bool(key)
+                await self.letters.write(connection, Occasion.PASSWORD_CHANGED, stored)
+            waits = moves and await self._new_email(connection, stored, person.email)
+            await account_store.describe(connection, account.id, person)
+            await self._mirror(connection, stored, person, email=moves and not waits)
+        self.forget()
+        self.letters.send()
+        return waits
 
     async def change_password(self, caller: Caller, password: PasswordChange) -> None:
         """Another password. Everybody who was signed in to the account is signed out."""
@@ -144,9 +143,9 @@ class MyAccount:
         async with self.database.transaction() as connection:
             stored = await self._locked(connection, account, as_verified=True)
             await account_store.set_password(connection, account.id, hashed)
+            await self.letters.write(connection, Occasion.PASSWORD_CHANGED, stored)
         self.forget()
-        if self.post.open:
-            self.post.send(letters.password_changed(self.rules, stored.email))
+        self.letters.send()
 
     async def verify_email(self, key: str, account_id: int) -> str:
         """Gives an account the address that the key was sent to; everybody is signed out."""
@@ -160,6 +159,7 @@ class MyAccount:
             known = await customers.find(connection, account_id, lock=True)
             known = replace(known, billing=known.billing.merged({"email": email}))
             await customers.put(connection, account_id, known)
+            await earlier_orders.proven(connection, account_id, email)
         self.forget()
         return email
 
@@ -223,29 +223,36 @@ class MyAccount:
             raise CurrentPasswordWrong  # it has just become another one
         return stored
 
-    async def _new_email(self, connection: Connection, stored: StoredAccount, email: str) -> str:
-        """Sets it at once, or gives the key that is to be mailed there."""
+    async def _new_email(self, connection: Connection, stored: StoredAccount, email: str) -> bool:
+        """Sets it at once, or writes there for it to be confirmed: whether it waits for that."""
         if (await account_store.taken(connection, "", email))[1]:
             raise AccountEmailTaken
-        if not self.rules.verify_email:
-            if not await account_store.set_email(connection, stored.account.id, email):
-                raise AccountEmailTaken
-            return ""
-        if not self.post.open:
-            raise MailNotOffered
-        return await mailed_keys.make(
-            connection, stored, "email", email, self.now(), self.rules.link_life
-        )
+        if self.rules.verify_email:
+            if not self.letters.open:
+                raise MailNotOffered
+            await self.letters.write(connection, Occasion.NEW_EMAIL, stored, email)
+            return True
+        if not await account_store.set_email(connection, stored.account.id, email):
+            raise AccountEmailTaken
+        return False
 
     async def _mirror(
-        self, connection: Connection, account: Account, person: Person, *, email: bool
+        self, connection: Connection, before: StoredAccount, person: Person, *, email: bool
     ) -> None:
-        known = await customers.find(connection, account.id, lock=True)
-        parts = {"first_name": person.first_name, "last_name": person.last_name}
-        if email:
-            parts["email"] = person.email
-        billing = addresses.normalised(known.billing.merged(parts))
-        await customers.put(connection, account.id, replace(known, billing=billing))
+        """What has changed goes to the billing address, and so does what that lacks; `email`:
+        whether a new address counts already."""
+        known = await customers.find(connection, before.account.id, lock=True)
+        old = {"first_name": before.first_name, "last_name": before.last_name}
+        new = {"first_name": person.first_name, "last_name": person.last_name}
+        old["email"], new["email"] = before.email, person.email if email else before.email
+        parts = {
+            part: text
+            for part, text in new.items()
+            if text != old[part] or not getattr(known.billing, part)
+        }
+        if parts:
+            billing = addresses.normalised(known.billing.merged(parts))
+            await customers.put(connection, before.account.id, replace(known, billing=billing))
 
 
 def _signed_in(caller: Caller) -> Account:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from checkstand.access import account_store
 from checkstand.access.account_store import Person
 from checkstand.access.passwords import Passwords
 from checkstand.access.principal import Role
-from checkstand.accounts import letters, mailed_keys
+from checkstand.accounts import mailed_keys
+from checkstand.accounts.correspondence import Correspondence
+from checkstand.accounts.letters import Occasion
 from checkstand.accounts.rules import LONGEST_EMAIL, AccountRules, is_name, name_from, said
 from checkstand.customers.contacts import is_email
 from checkstand.errors import (
@@ -24,19 +25,15 @@ from checkstand.errors import (
     RegistrationEmailTaken,
     RegistrationPasswordMissing,
     RegistrationPasswordWeak,
-    ServiceUnavailable,
     UsernameInvalid,
     UsernameReserved,
     UsernameTaken,
 )
-from checkstand.mail.post import Letter, Post
 from checkstand.storage.database import Connection, Database
 
 _TRIES = 5
-_ONE_LETTER_IN = timedelta(seconds=60)
-# The database's clock says when accounts were made, the shop's when letters were written.
-_A_DAY = timedelta(days=1)
-_log = logging.getLogger(__name__)
+ONE_LETTER_IN = timedelta(seconds=60)
+"""How soon a letter of the same kind is written to the same account again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Registered:
 class Registration:
     database: Database
     passwords: Passwords
-    post: Post
+    letters: Correspondence
     rules: AccountRules
     now: Callable[[], datetime]
     forget: Callable[[], None]
@@ -73,17 +70,20 @@ class Registration:
         hashed = await self.passwords.hash(secrets.token_hex(32) if by_link else password)
         async with self.database.transaction() as connection:
             account_id, username = await self._add(connection, email, username, hashed)
-            letter = await self._welcome(connection, account_id) if by_link else None
-        if letter is not None:
-            self.post.send(letter)
+            if by_link:
+                stored = await account_store.by_id(connection, account_id)
+                assert stored is not None, "it was just added"
+                await self.letters.write(connection, Occasion.WELCOME, stored)
+        if by_link:
+            self.letters.send()
         return Registered(account_id, username, by_link)
 
     def lost_password(self, login: str) -> None:
         """Mails a link to set a new password to the account of that user name or e-mail, if there
         is one. It answers before anybody looks: nobody learns who has an account."""
-        if not self.post.open:
+        if not self.letters.open:
             raise MailNotOffered
-        self.post.send_later(lambda: self._reset_letter(login))
+        self.letters.later(lambda: self._reset_letter(login))
 
     async def reset_password(self, key: str, password: str) -> None:
         """Sets a new password by a mailed key, which works once. Everybody who was signed in to
@@ -104,9 +104,9 @@ class Registration:
             if weak:
                 raise PasswordTooWeak(said(weak))
             await account_store.set_password(connection, stored.account.id, hashed)
+            await self.letters.write(connection, Occasion.PASSWORD_CHANGED, stored)
         self.forget()
-        if self.post.open:
-            self.post.send(letters.password_changed(self.rules, stored.email))
+        self.letters.send()
 
     def _checked_name(self, username: str) -> str:
         if not username:
@@ -124,7 +124,7 @@ class Registration:
             return False
         if not self.rules.generate_password:
             raise RegistrationPasswordMissing
-        if not self.post.open:
+        if not self.letters.open:
             raise MailNotOffered
         return True
 
@@ -145,43 +145,14 @@ class Registration:
                 return added, name
         raise UsernameTaken if username else RegistrationEmailTaken
 
-    async def _welcome(self, connection: Connection, account_id: int) -> Letter:
-        stored = await account_store.by_id(connection, account_id)
-        assert stored is not None, "it was just added"
-        life = self.rules.link_life
-        key = await mailed_keys.make(connection, stored, "password", stored.email, self.now(), life)
-        return letters.welcome(self.rules, stored.email, stored.account.username, key)
-
-    def welcome_later(self, account_id: int) -> None:
-        """Mails the link to choose a password to an account that was just made, unless one was
-        mailed. When too much mail waits, it is dropped: the order that made the account stands, and
-        a lost password can be set anew."""
-        try:
-            self.post.send_later(lambda: self._welcomed(account_id))
-        except ServiceUnavailable:
-            _log.error("too much mail is waiting: account %s got no welcome", account_id)
-
-    async def _welcomed(self, account_id: int) -> Letter | None:
-        async with self.database.transaction() as connection:
-            stored = await account_store.by_id(connection, account_id, lock=True)
-            if stored is None or await account_store.mailed_lately(
-                connection, account_id, "password", stored.created_at - _A_DAY
-            ):
-                return None
-            return await self._welcome(connection, account_id)
-
-    async def _reset_letter(self, login: str) -> Letter | None:
-        now = self.now()
+    async def _reset_letter(self, login: str) -> None:
         async with self.database.transaction() as connection:
             found = await account_store.by_login(connection, login.strip())
             if found is None:
-                return None
+                return
             stored = await account_store.by_id(connection, found.account.id, lock=True)
-            if stored is None or await account_store.mailed_lately(
-                connection, stored.account.id, "password", now - _ONE_LETTER_IN
+            since = self.now() - ONE_LETTER_IN
+            if stored is not None and not await self.letters.lately(
+                connection, stored.account.id, Occasion.LOST_PASSWORD, since
             ):
-                return None
-            key = await mailed_keys.make(
-                connection, stored, "password", stored.email, now, self.rules.link_life
-            )
-        return letters.lost_password(self.rules, stored.email, stored.account.username, key)
+                await self.letters.write(connection, Occasion.LOST_PASSWORD, stored)

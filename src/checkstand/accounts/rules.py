@@ -32,6 +32,8 @@ class AccountRules:
     least_password: int
     """Characters."""
     reserved: frozenset[str]
+    weak_passwords: frozenset[str]
+    """Those of the shop's own, in lower case."""
     verify_email: bool
     """Whether a new e-mail address counts only once a link sent to it was followed."""
     link_life: timedelta
@@ -39,10 +41,14 @@ class AccountRules:
     """With {key}: where the link of a lost password leads."""
     verify_url: str
     """With {key} and {user_id}."""
+    orders_url: str
+    """With the same: where the link for orders of before the account leads."""
 
     def weaknesses(self, password: str, *personal: str) -> list[str]:
         """What is wrong with a chosen password, each as the end of "The password …"."""
-        return passwords.weaknesses(password, least=self.least_password, personal=personal)
+        return passwords.weaknesses(
+            password, least=self.least_password, personal=personal, refused=self.weak_passwords
+        )
 
 
 def said(weaknesses: list[str]) -> str:

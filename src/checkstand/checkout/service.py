@@ -124,10 +124,11 @@ class Checkout:
             command = replace(command, enrolment=enrolment)
         elif caller.account is None and not self.guest_checkout:
             raise GuestCheckoutOff
-        placement = await self.process_.run(caller, command, ticket)
-        if command.enrolment is not None:
-            self.enrolling.welcome(command.enrolment, placement.order)
-        return placement
+        try:
+            return await self.process_.run(caller, command, ticket)
+        finally:
+            if command.enrolment is not None:
+                self.enrolling.letters.send()
 
     async def pay(
         self, caller: Caller, command: PayCommand, ticket: Ticket | None = None

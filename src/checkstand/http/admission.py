@@ -14,6 +14,7 @@ from checkstand.access.usage import UNKNOWN
 from checkstand.errors import (
     AuthenticationFailed,
     KeyNotAccepted,
+    PasswordRefused,
     PermissionTooSmall,
     RateLimited,
 )
@@ -66,19 +67,19 @@ async def known_key(request: Request, shop: Shop, key: str, secret: str) -> Cons
     place = Place(address_of(request), _origin_of(request))
     guards = shop.guards
     if not shop.credentials.recalls_key(key, secret):
-        await _look(request, shop)
+        await look(request, shop)
     try:
         return await shop.credentials.consumer_key(key, secret, place)
     except KeyNotAccepted as refused:
         guards.usage.failed(refused.key_id, route_of(request))
         detail = {"reason": refused.reason}
         guards.journal.note("key.refused", f"key {refused.key_id}", detail, by=_stranger(request))
-        await _failed(request, shop)
+        await failed(request, shop)
         raise
     except AuthenticationFailed:
         guards.usage.failed(UNKNOWN, "")
         guards.journal.note("key.unknown", "", by=_stranger(request))
-        await _failed(request, shop)
+        await failed(request, shop)
         raise
 
 
@@ -125,14 +126,15 @@ async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Ac
     attempt = f"{named} {household(address_of(request))}"
     if limits is not None:
         await _count(request, limits, Operation.SIGN_IN, attempt, reading=False)
-        await _look(request, shop)
+        await look(request, shop)
     by = _stranger(request)
     try:
         account = await shop.credentials.account(login, password)
-    except AuthenticationFailed:
-        # What was typed as a name may be a password: only a digest is kept.
-        journal.note("account.sign_in_failed", "", personal={"login_digest": named}, by=by)
-        await _failed(request, shop)
+    except PasswordRefused as refused:
+        # What was typed as a name may be a password: it is not kept, nor anything made of it.
+        whose = f"account {refused.account_id}" if refused.account_id else ""
+        journal.note("account.sign_in_failed", whose, by=by)
+        await failed(request, shop)
         raise
     if limits is not None:
         await limits.forgive(Operation.SIGN_IN, attempt)
@@ -174,7 +176,7 @@ def _origin_of(request: Request) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
-async def _look(request: Request, shop: Shop) -> None:
+async def look(request: Request, shop: Shop) -> None:
     """RateLimited when too much has failed from this address."""
     limits = shop.guards.limits
     if limits is not None:
@@ -184,7 +186,8 @@ async def _look(request: Request, shop: Shop) -> None:
             _tell(request, limits, standing)
 
 
-async def _failed(request: Request, shop: Shop) -> None:
+async def failed(request: Request, shop: Shop) -> None:
+    """Counts a wrong guess for the address that it came from: of a password, a key, an e-mail."""
     limits = shop.guards.limits
     if limits is not None:
         place = household(address_of(request))

@@ -29,7 +29,14 @@ from checkstand.errors import (
     UnsupportedMediaType,
 )
 from checkstand.http import forms
-from checkstand.http.admission import address_of, admit, known_key, sign_in, welcome
+from checkstand.http.admission import (
+    address_of,
+    admit,
+    known_key,
+    sign_in,
+    stranger,
+    welcome,
+)
 from checkstand.http.answers import cut_down, dump
 from checkstand.http.describe import operation_id
 from checkstand.http.inside import REHEARSAL
@@ -61,6 +68,7 @@ _OF_THE_BODY_ONLY = frozenset(
 _ABOUT_THE_ANSWER = frozenset(
     ("_fields", "_method", "_skip_cache", "config", "fields", "formatted", "thumb")
 )
+_PASSWORD = "customer_password"  # noqa: S105 - the name of a field
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
@@ -236,13 +244,8 @@ async def _caller(request: Request, shop: Shop) -> Caller:
     """Who is calling. Credentials that are sent must be right, also where none are needed. A token
     costs no statement for as long as it is remembered."""
     query = request.query_params
-    key: ConsumerKey | None = None
+    key = await _key_of_query(request, shop)
     account: Account | None = None
-    consumer_key, secret = query.get("consumer_key"), query.get("consumer_secret")
-    if consumer_key is not None or secret is not None:
-        if not consumer_key or not (secret or consumer_key.startswith(PUBLISHABLE)):
-            raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
-        key = await known_key(request, shop, consumer_key, secret or "")
     session = ""
     authorization = request.headers.get("authorization")
     if authorization and (token := bearer(authorization)):
@@ -259,6 +262,25 @@ async def _caller(request: Request, shop: Shop) -> Caller:
         user, password = both(query.get("username"), query.get("password"))
         account = await sign_in(request, shop, user, password)
     return Caller(cart_key=_cart_key(request), key=key, account=account, session=session)
+
+
+async def _key_of_query(request: Request, shop: Shop) -> ConsumerKey | None:
+    query = request.query_params
+    key, secret = query.get("consumer_key"), query.get("consumer_secret")
+    if key is None and secret is None:
+        return None
+    if not key or not (secret or key.startswith(PUBLISHABLE)):
+        raise AuthenticationFailed("Send both consumer_key and consumer_secret.")
+    return await known_key(request, shop, key, secret or "")
+
+
+async def arrive(request: Request) -> Shop:
+    """The shop, for a route that is there before anybody is known: where the request comes from is
+    noted. A consumer key that was sent must be right here too (DECISIONS 1)."""
+    shop = shop_of(request)
+    stranger(request)
+    await _key_of_query(request, shop)
+    return shop
 
 
 def bearer(header: str) -> str:
@@ -317,6 +339,17 @@ def _cart_key(request: Request) -> str:
     return _NOT_IN_KEYS.sub("", sent.lower())[:42] or "-"
 
 
+async def _sayable(request: Request) -> bytes:
+    """The body as it came; without the password, where it has one. What is made of this is stored,
+    and a digest that takes no time would let a thief of the database guess the password."""
+    body = await request.body()
+    parsed = await request.json() if body else None
+    if not isinstance(parsed, dict) or _PASSWORD not in parsed:
+        return body
+    told = {name: value for name, value in parsed.items() if name != _PASSWORD}
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+
+
 async def ticket(request: Request, operation: str, render: Callable[[Any], Any]) -> Ticket | None:
     """The ticket of a request with an Idempotency-Key; None without. `render` makes the answer's
     body of the use case's result."""
@@ -326,7 +359,7 @@ async def ticket(request: Request, operation: str, render: Callable[[Any], Any])
     if not _IDEMPOTENCY_KEY.fullmatch(sent):
         raise IdempotencyKeyMalformed
     query = sorted((k, v) for k, v in request.query_params.multi_items() if k not in _CREDENTIALS)
-    said = repr((request.method, request.url.path, query)).encode() + await request.body()
+    said = repr((request.method, request.url.path, query)).encode() + await _sayable(request)
     return Ticket(
         scope=operation,
         key=sent,

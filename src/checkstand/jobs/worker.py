@@ -1,9 +1,9 @@
 """The worker: finishes what nobody is waiting for any more.
 
 It asks providers about attempts that a crash, a timeout or a webhook left to look at, carries out
-refunds that are still open, calls off payments that were prepared and never made, and deletes what
-is over. Every step claims its rows first (leases, SKIP LOCKED): it may be killed at any moment and
-run in several processes at once.
+refunds that are still open, calls off payments that were prepared and never made, carries letters
+that could not be carried at once, and deletes what is over. Every step claims its rows first
+(leases, SKIP LOCKED): it may be killed at any moment and run in several processes at once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from checkstand.accounts.correspondence import Correspondence
 from checkstand.checkout.back_office import BackOffice
 from checkstand.checkout.charging import LEASE, Charging
 from checkstand.errors import CheckstandError, Refusal
@@ -43,6 +44,8 @@ _BATCH = 20
 _MOST_AT_ONCE = 25
 """Questions to one provider that may be open in one process: a dead one holds up no other."""
 _CONTEXTS_EVERY = 30.0
+_LETTERS_EVERY = 2.0
+_POST = "the post"
 _SWEEP_EVERY = 600.0
 _WORTH_A_CALL = 8
 """Looks without an answer, some eight minutes, until an operator should know."""
@@ -52,9 +55,11 @@ _WORTH_A_CALL = 8
 class Worker:
     charging: Charging
     back_office: BackOffice
+    letters: Correspondence
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a webhook came to this process."""
     _contexts_at: float = -_CONTEXTS_EVERY
+    _letters_at: float = -_LETTERS_EVERY
     _swept_at: float = -_SWEEP_EVERY
     _asking: dict[asyncio.Task[None], str] = field(default_factory=dict)
 
@@ -89,6 +94,9 @@ class Worker:
         if now - self._contexts_at >= _CONTEXTS_EVERY:
             self._contexts_at = now
             done += await self._begin_contexts()
+        if now - self._letters_at >= _LETTERS_EVERY and _POST not in self._asking.values():
+            self._letters_at = now
+            self._ask("deliver", "letters", self.letters.deliver, _POST)
         if now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
             await sweep(self.charging.database, self.charging.clock)

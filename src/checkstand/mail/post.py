@@ -1,8 +1,8 @@
-"""The post: takes a letter at once and delivers it by the carrier of the settings, trying again.
+"""The post: hands letters to the carrier of the settings, in the background.
 
-Nobody who sends a letter waits for a mail server, and how long it takes to answer says nothing
-about whether there was anything to send. Letters live in memory: a process that dies loses those
-under way, which whoever asked for them asks for again.
+Nobody who causes a letter waits for a mail server, and how long it takes to answer says nothing
+about whether there was anything to send. Letters wait in the database (`mail.store`) until they
+are carried; who writes them says what is in them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from checkstand.errors import CheckstandError, ServiceUnavailable
 
 _log = logging.getLogger(__name__)
 _MOST_UNDER_WAY = 200
-_PAUSES = (1.0, 5.0, 30.0)
-"""Seconds between tries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +103,10 @@ class SmtpCarrier:
 
 
 class Post:
-    """`carrier` is None for a shop that sends no mail."""
+    """`carrier` is None for a shop that sends no mail; `grace` are seconds."""
 
-    def __init__(
-        self, carrier: Carrier | None, pauses: tuple[float, ...] = _PAUSES, *, grace: float = 5.0
-    ) -> None:
+    def __init__(self, carrier: Carrier | None, *, grace: float = 5.0) -> None:
         self._carrier = carrier
-        self._pauses = pauses
         self._grace = grace
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -120,60 +115,41 @@ class Post:
         """Whether this shop sends mail at all."""
         return self._carrier is not None
 
-    def send(self, letter: Letter) -> None:
-        """Takes a letter about what has happened already. When too many wait for the mail server,
-        it is dropped, which is logged: what has happened is not undone for it."""
-
-        async def written() -> Letter:
-            return letter
-
-        try:
-            self.send_later(written)
-        except ServiceUnavailable:
-            _log.error("a letter was not delivered: too many are waiting")
-
-    def send_later(self, write: Callable[[], Awaitable[Letter | None]]) -> None:
-        """Takes a letter that is yet to be written, in the background, if there is one at all;
-        ServiceUnavailable when too many are waiting."""
+    async def carry(self, letter: Letter) -> None:
+        """Hands it to the carrier; NotDelivered."""
         if self._carrier is None:
             raise RuntimeError("nobody asked whether the post is open")
+        try:
+            await self._carrier.carry(letter)
+        except NotDelivered:
+            raise
+        except Exception as error:
+            # By its name only: the letter, and whom it is to, may be in the rest.
+            raise NotDelivered(type(error).__name__, lasting=False) from None
+
+    def soon(self, do: Callable[[], Awaitable[object]]) -> None:
+        """Does something about letters in the background; ServiceUnavailable when too much is under
+        way."""
         if len(self._under_way) >= _MOST_UNDER_WAY:
             raise ServiceUnavailable("Too much mail is waiting; try again.", retry_after=30)
-        task = asyncio.create_task(self._deliver(self._carrier, write))
+        task = asyncio.create_task(self._guarded(do))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
     async def close(self) -> None:
-        """Waits a few seconds for the letters under way, and says how many are lost."""
+        """Waits a few seconds for what is under way; the rest waits in the database."""
         if not self._under_way:
             return
-        _, lost = await asyncio.wait(set(self._under_way), timeout=self._grace)
-        for task in lost:
+        _, late = await asyncio.wait(set(self._under_way), timeout=self._grace)
+        for task in late:
             task.cancel()
-        await asyncio.gather(*lost, return_exceptions=True)
-        if lost:
-            _log.warning("%d letters were not delivered: the server stops", len(lost))
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            _log.warning("the server stops while letters are under way: they go out later")
 
-    async def _deliver(
-        self, carrier: Carrier, write: Callable[[], Awaitable[Letter | None]]
-    ) -> None:
+    async def _guarded(self, do: Callable[[], Awaitable[object]]) -> None:
         try:
-            letter = await write()
-            if letter is not None:
-                await self._carry(carrier, letter)
+            await do()
         except Exception as error:
-            # By its name only: the letter, and whom it is to, may be in the rest.
-            _log.error("a letter was not delivered: %s", type(error).__name__)
-
-    async def _carry(self, carrier: Carrier, letter: Letter) -> None:
-        for pause in (*self._pauses, None):
-            try:
-                await carrier.carry(letter)
-            except NotDelivered as failure:
-                if pause is None or failure.lasting:
-                    _log.error("a letter was not delivered: %s", failure)
-                    return
-                _log.warning("a letter was not delivered yet: %s", failure)
-                await asyncio.sleep(pause)
-            else:
-                return
+            # By its name only: whom a letter is to may be in the rest.
+            _log.error("letters were not delivered: %s", type(error).__name__)

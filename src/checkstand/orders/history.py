@@ -18,7 +18,7 @@ from checkstand.errors import (
 from checkstand.kit import crypto
 from checkstand.orders import history_store, store
 from checkstand.orders.history_store import Entry, Record
-from checkstand.orders.model import Order, OrderStatus
+from checkstand.orders.model import UNPAID, Order, OrderStatus
 from checkstand.payments.store import attempts
 from checkstand.stock import store as stock
 from checkstand.storage.database import Database
@@ -27,7 +27,6 @@ _LARGEST_ID = 2**63 - 1
 _MOST_DOWNLOADS = 500
 _MOST_PAGES = 100
 _MOST_ON_PAGE = 50
-CANCELLABLE = frozenset({OrderStatus.PENDING, OrderStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class History:
             order = await store.head(connection, order_id, lock=True)
             if order is None or order.customer_id != account.id:
                 raise OrderDoesNotExist
-            if order.status not in CANCELLABLE:
+            if order.status not in UNPAID:
                 raise OrderCannotBeCancelled
             live = await attempts.live_attempt(connection, order.id)
             if live is not None:

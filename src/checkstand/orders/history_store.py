@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from checkstand.kit.money import Currency, Money
-from checkstand.orders.model import OrderStatus
+from checkstand.orders.model import UNPAID, OrderStatus
 from checkstand.storage.database import Connection
 
 
@@ -21,7 +21,12 @@ class Entry:
     created_at: datetime
     total: Money
     item_count: int
+    """Pieces that were not refunded."""
     needs_payment: bool
+
+    @property
+    def payable(self) -> bool:
+        return self.needs_payment and self.status in UNPAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,10 @@ async def page(
     direction = "ASC" if ascending else "DESC"
     rows = await connection.fetch(
         "SELECT o.id, o.status, o.created_at, o.total, o.currency, o.exponent, o.needs_payment,"
-        " (SELECT coalesce(sum(l.quantity), 0)::bigint FROM order_lines l WHERE l.order_id = o.id)"
-        " AS items"
+        " ((SELECT coalesce(sum(l.quantity), 0) FROM order_lines l WHERE l.order_id = o.id)"
+        " - (SELECT coalesce(sum((back->>'quantity')::bigint), 0) FROM refunds r,"
+        "    jsonb_array_elements(r.lines) AS back WHERE r.order_id = o.id"
+        "    AND r.state <> 'refused'))::bigint AS items"
         f" FROM orders o WHERE o.customer_id = $1 ORDER BY o.id {direction} OFFSET $2 LIMIT $3",
         customer_id,
         offset,
@@ -91,6 +98,17 @@ async def record(connection: Connection, customer_id: int) -> Record:
             if row["spent"]
         ),
     )
+
+
+async def give(connection: Connection, customer_id: int, email: str) -> list[int]:
+    """Makes orders without an owner, billed to that address, the customer's; says which."""
+    rows = await connection.fetch(
+        "UPDATE orders SET customer_id = $1 WHERE customer_id IS NULL"
+        " AND lower(billing ->> 'email') = lower($2) RETURNING id",
+        customer_id,
+        email,
+    )
+    return sorted(row["id"] for row in rows)
 
 
 async def downloads(

@@ -75,6 +75,10 @@ MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 
+UNPAID = frozenset({OrderStatus.PENDING, OrderStatus.FAILED})
+"""Where an order can still be paid, or called off."""
+
+
 class IllegalMove(CheckstandError):
     """A program error: an order was to move where its state does not lead."""
 
@@ -172,7 +176,7 @@ class Order:
 
     @property
     def payable(self) -> bool:
-        return self.status in (OrderStatus.PENDING, OrderStatus.FAILED) and self.needs_payment
+        return self.status in UNPAID and self.needs_payment
 
     @property
     def sold(self) -> dict[int, int]:

@@ -181,8 +181,8 @@ async def erase_account(connection: Connection, account_id: int) -> None:
     await connection.execute(
         "UPDATE accounts SET username = 'erased-' || id, password_hash = '!',"
         " email = 'erased-' || id || '@erased.invalid', first_name = '', last_name = '',"
-        " display_name = '', generation = generation + 1 WHERE id = $1",
+        " display_name = '', proven_email = '', generation = generation + 1 WHERE id = $1",
         account_id,
     )
-    for table in ("customers", "sessions", "mailed_keys"):
+    for table in ("customers", "sessions", "mailed_keys", "letters"):
         await connection.execute(f"DELETE FROM {table} WHERE account_id = $1", account_id)

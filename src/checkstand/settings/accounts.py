@@ -25,6 +25,9 @@ class AccountSettings(Section):
         False, description="Let who sends no password choose one by a mailed link."
     )
     min_password: int = Field(8, ge=8, le=64, description="Fewest characters of a password.")
+    weak_passwords: tuple[str, ...] = Field(
+        (), description="Words that no password may be made of, besides those that everybody tries."
+    )
     verify_email: bool = Field(
         True, description="A new e-mail address counts once a link mailed to it was followed."
     )
@@ -37,6 +40,11 @@ class AccountSettings(Section):
         "{base_url}/wp-json/cocart/v2/my-account/verify-email?key={key}&user_id={user_id}",
         description="Where the link that confirms an e-mail address leads.",
     )
+    orders_url: str = Field(
+        "{base_url}/wp-json/cocart/v2/my-account/verify-order-email?key={key}&user_id={user_id}",
+        description="Where the link leads that makes orders of before the account its own: to a "
+        "page of the storefront that calls the route behind the default with the shopper's token.",
+    )
     reserved_names: tuple[str, ...] = Field(
         (), description="User names that nobody can register, besides admin, root and the like."
     )
@@ -46,6 +54,7 @@ class AccountSettings(Section):
         for name, url, parts in (
             ("reset_url", self.reset_url, {"key": ""}),
             ("verify_url", self.verify_url, {"key": "", "user_id": 1}),
+            ("orders_url", self.orders_url, {"key": "", "user_id": 1}),
         ):
             try:
                 url.format(base_url="", **parts)

@@ -9,6 +9,8 @@ from typing import assert_never
 from checkstand.access import tokens
 from checkstand.access.credentials import Credentials
 from checkstand.access.sessions import SessionRules, Sessions
+from checkstand.accounts.correspondence import Correspondence
+from checkstand.accounts.earlier_orders import EarlierOrders
 from checkstand.accounts.enrolling import Enrolling
 from checkstand.accounts.my_account import MyAccount
 from checkstand.accounts.registration import Registration
@@ -29,6 +31,8 @@ class People:
     enrolling: Enrolling
     registration: Registration
     my_account: MyAccount
+    earlier_orders: EarlierOrders
+    letters: Correspondence
     history: History
 
     def forget(self) -> None:
@@ -51,21 +55,21 @@ def people_of(
     rules = account_rules(settings, base_url)
     history = History(database, clock.now)
     passwords = credentials.passwords
+    letters = Correspondence(database, post, rules, clock.now)
 
     def forget() -> None:
         credentials.forget()
         sessions.forget()
 
-    registration = Registration(database, passwords, post, rules, clock.now, forget)
     return People(
         credentials=credentials,
         sessions=sessions,
-        enrolling=Enrolling(rules, passwords, registration),
-        registration=registration,
+        enrolling=Enrolling(rules, passwords, letters),
+        registration=Registration(database, passwords, letters, rules, clock.now, forget),
         my_account=MyAccount(
             database=database,
             passwords=passwords,
-            post=post,
+            letters=letters,
             rules=rules,
             history=history,
             sell_to=sell_to,
@@ -73,6 +77,8 @@ def people_of(
             now=clock.now,
             forget=forget,
         ),
+        earlier_orders=EarlierOrders(database, letters, clock.now),
+        letters=letters,
         history=history,
     )
 
@@ -113,10 +119,12 @@ def account_rules(settings: Settings, base_url: str) -> AccountRules:
         generate_password=chosen.generate_password,
         least_password=chosen.min_password,
         reserved=frozenset(RESERVED) | {name.lower() for name in chosen.reserved_names},
+        weak_passwords=frozenset(word.casefold() for word in chosen.weak_passwords),
         verify_email=chosen.verify_email,
         link_life=timedelta(hours=chosen.link_hours),
         reset_url=chosen.reset_url.format(**base, key="{key}"),
         verify_url=chosen.verify_url.format(**base, key="{key}", user_id="{user_id}"),
+        orders_url=chosen.orders_url.format(**base, key="{key}", user_id="{user_id}"),
     )
 
 

@@ -75,6 +75,7 @@ class Reload:
             _log.error("the settings are as before, the new ones are wrong: %s", error)
             return
         old.worker.charging, old.worker.back_office = new.worker.charging, new.worker.back_office
+        old.worker.letters = new.worker.letters
         self.shop = replace(new, worker=old.worker)
         self._on_reload(self.shop)
         old.guards.reload(settings)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from checkstand import guarding
 from checkstand.access.credentials import Credentials
 from checkstand.access.sessions import Sessions
+from checkstand.accounts.earlier_orders import EarlierOrders
 from checkstand.accounts.my_account import MyAccount
 from checkstand.accounts.registration import Registration
 from checkstand.cart.carriage import Carriage
@@ -43,6 +44,7 @@ from checkstand.meters import Meters
 from checkstand.orders.history import History
 from checkstand.orders.service import Orders
 from checkstand.payments.gateway import Gateway, House
+from checkstand.payments.saved import SavedMethods
 from checkstand.payments.service import Payments
 from checkstand.pricing.shop import ShopRules
 from checkstand.settings import Settings
@@ -110,10 +112,12 @@ class Shop:
     sessions: Sessions
     registration: Registration
     my_account: MyAccount
+    earlier_orders: EarlierOrders
     history: History
     post: Post
     forget_people: Callable[[], None]
     """Drops who this process knows: a key or an account has changed."""
+    saved_methods: SavedMethods
     back_office: BackOffice
     webhooks: Inbound
     worker: Worker
@@ -188,13 +192,15 @@ def build(
         orders=Orders(database),
         payments=payments,
         guards=guards,
+        saved_methods=SavedMethods(database),
         back_office=back_office,
         webhooks=webhooks,
-        worker=Worker(charging, back_office, webhooks.arrived),
+        worker=Worker(charging, back_office, people.letters, webhooks.arrived),
         meters=meters,
         sessions=people.sessions,
         registration=people.registration,
         my_account=people.my_account,
+        earlier_orders=people.earlier_orders,
         history=people.history,
         post=post,
         forget_people=people.forget,

@@ -35,7 +35,7 @@ def test_strength(password: str, said: str) -> None:
 
 def test_what_is_lacking_is_named() -> None:
     (found,) = weaknesses("onlytwo77", least=8)
-    assert "a capital letter or a symbol" in found
+    assert "add one more of a capital letter, a symbol" in found
 
 
 async def test_matching() -> None:
@@ -69,3 +69,12 @@ async def test_nobody_costs_what_somebody_costs() -> None:
         assert not await passwords.match(stored, "wrong")
         costs.append(hasher.verified - before)
     assert costs == [1, 1]
+
+
+def test_words_of_the_shops_own() -> None:
+    own = frozenset({"harbour", "quarry-row-8"})
+    for password in ("Harbour77!", "H4rbour77!", "Quarry-Row-8"):
+        (found,) = weaknesses(password, least=8, refused=own)
+        assert "tries first" in found
+        assert weaknesses(password, least=8) == []
+    assert weaknesses("Harbourside77!", least=8, refused=own) == []

@@ -1,13 +1,11 @@
-"""Letters: handed over once, tried again when it helps, never in the log."""
+"""The post: what is under way, the carriers, and that no letter gets into the log."""
 
 from __future__ import annotations
 
 import asyncio
 import io
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,85 +16,47 @@ from checkstand.mail.post import ConsoleCarrier, Letter, NotDelivered, Post, Smt
 LETTER = Letter("ines@example.com", "Your key: é", "https://shop.example/?key=SECRET\n")
 
 
-@dataclass
-class Moody:
-    """Refuses as often as it is told."""
+async def test_what_a_carrier_stumbles_over_is_named_and_not_told() -> None:
+    class Broken:
+        async def carry(self, letter: Letter) -> None:
+            raise KeyError(letter.to)
 
-    refusals: list[NotDelivered] = field(default_factory=list)
-    carried: list[Letter] = field(default_factory=list)
-
-    async def carry(self, letter: Letter) -> None:
-        if self.refusals:
-            raise self.refusals.pop(0)
-        self.carried.append(letter)
+    with pytest.raises(NotDelivered) as caught:
+        await Post(Broken()).carry(LETTER)
+    assert str(caught.value) == "KeyError"
+    assert not caught.value.lasting
 
 
-async def test_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    moody = Moody([NotDelivered("reply 451", lasting=False)] * 2)
-    post = Post(moody, (0.0, 0.0, 0.0))
-    post.send(LETTER)
-    await post.close()
-    assert moody.carried == [LETTER]
-    for said in caplog.text, *(record.getMessage() for record in caplog.records):
-        assert "ines@" not in said
-        assert "SECRET" not in said
-
-
-@pytest.mark.parametrize("lasting", [True, False])
-async def test_given_up(lasting: bool, caplog: pytest.LogCaptureFixture) -> None:
-    moody = Moody([NotDelivered("reply 550", lasting=lasting)] * 4)
-    post = Post(moody, (0.0, 0.0, 0.0))
-    post.send(LETTER)
-    await post.close()
-    assert moody.carried == []
-    assert len(moody.refusals) == (3 if lasting else 0)
-    assert [r.levelno for r in caplog.records].count(logging.ERROR) == 1
+async def test_a_shop_without_mail() -> None:
+    assert not Post(None).open
+    with pytest.raises(RuntimeError):
+        await Post(None).carry(LETTER)
 
 
 async def test_faults_are_named_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken() -> Letter | None:
+    async def broken() -> None:
         raise KeyError("ines@example.com")
 
-    post = Post(Moody())
-    post.send_later(broken)
+    post = Post(ConsoleCarrier())
+    post.soon(broken)
     await post.close()
     assert "KeyError" in caplog.text
     assert "ines@" not in caplog.text
 
 
-async def test_nothing_to_send() -> None:
-    async def nothing() -> Letter | None:
-        return None
-
-    moody = Moody()
-    post = Post(moody)
-    post.send_later(nothing)
-    await post.close()
-    assert moody.carried == []
-
-
 async def test_the_end_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:
-    async def never() -> Letter | None:
-        await asyncio.Event().wait()
-        return None
-
-    post = Post(Moody(), grace=0.05)
-    post.send_later(never)
+    post = Post(ConsoleCarrier(), grace=0.05)
+    post.soon(asyncio.Event().wait)
     await post.close()
-    assert "1 letters were not delivered" in caplog.text
+    assert "they go out later" in caplog.text
 
 
-async def test_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never() -> Letter | None:
-        await asyncio.Event().wait()
-        return None
-
-    post = Post(Moody(), grace=0.0)
+async def test_too_many_are_refused() -> None:
+    post = Post(ConsoleCarrier(), grace=0.0)
     for _ in range(room._MOST_UNDER_WAY):
-        post.send_later(never)
+        post.soon(asyncio.Event().wait)
     with pytest.raises(ServiceUnavailable):
-        post.send_later(never)
-    post.send(LETTER)  # what has happened already is not undone for a letter
+        post.soon(asyncio.Event().wait)
     await post.close()
 
 

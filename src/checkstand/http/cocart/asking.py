@@ -69,9 +69,7 @@ def order(body: Order) -> ProcessCommand:
 
 def new_account(body: Order) -> NewAccount | None:
     """The account that a guest asks for; its e-mail is the one that the order is billed to."""
-    billing = body.billing_address
-    made = NewAccount(body.customer_password or "", (billing and billing.email) or "")
-    return made if body.create_account else None
+    return NewAccount(body.customer_password or "") if body.create_account else None
 
 
 def of_processing(body: Any) -> list[str]:

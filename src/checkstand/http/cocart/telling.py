@@ -36,12 +36,13 @@ def method(each: Description, saved: Iterable[SavedToken], kind: Callable[[str],
             "supports_subscriptions": "subscriptions" in each.supports,
             "requires_billing_address": each.requires_billing_address,
         },
-        "saved_tokens": [_token(token, kind) for token in saved if token.gateway == each.id],
+        "saved_tokens": [saved_token(token, kind) for token in saved if token.gateway == each.id],
         "supports_save_payment": tokenises,
     }
 
 
-def _token(token: SavedToken, kind: Callable[[str], str]) -> dict[str, Any]:
+def saved_token(token: SavedToken, kind: Callable[[str], str] = str) -> dict[str, Any]:
+    """What a customer sees of what he saved; `kind` writes its type."""
     return {
         "id": token.id,
         "token": token.method.label,

@@ -57,3 +57,24 @@ async def save(
         method.expires,
         now,
     )
+
+
+async def forget(connection: Connection, customer_id: int, token_id: int) -> str | None:
+    """Deletes one of the customer's, and lets the newest of the same gateway be the default where
+    that was it; the gateway, None when the customer has no such one."""
+    row = await connection.fetchrow(
+        "DELETE FROM payment_tokens WHERE id = $2 AND customer_id = $1"
+        " RETURNING gateway, is_default",
+        customer_id,
+        token_id,
+    )
+    if row is None:
+        return None
+    if row["is_default"]:
+        await connection.execute(
+            "UPDATE payment_tokens SET is_default = true WHERE id = (SELECT max(id) FROM"
+            " payment_tokens WHERE customer_id = $1 AND gateway = $2)",
+            customer_id,
+            row["gateway"],
+        )
+    return str(row["gateway"])

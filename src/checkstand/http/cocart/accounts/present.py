@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +17,9 @@ from checkstand.http.answers import empty_as_list
 from checkstand.http.cocart.telling import total_rows
 from checkstand.http.display import currency_format, display_date, display_day
 from checkstand.kit.money import Currency, Money, total
-from checkstand.orders.history import CANCELLABLE, Page, paid_downloads
+from checkstand.orders.history import Page, paid_downloads
 from checkstand.orders.history_store import Entry, Spent
-from checkstand.orders.model import Order, OrderLine
+from checkstand.orders.model import UNPAID, Order, OrderLine, OrderStatus
 from checkstand.pricing.shop import ShopRules
 from checkstand.wiring import StoreProfile
 
@@ -43,6 +43,13 @@ class Voice:
 
     def order_url(self, order_id: int) -> str:
         return f"{self.base}/orders/{order_id}"
+
+    def pay_url(self, order_id: int) -> str:
+        namespace = self.base.removesuffix("/my-account")
+        return f"{namespace}/order-received/{order_id}/pay"
+
+    def product_url(self, product_id: int) -> str:
+        return f"{self.profile.base_url}/wp-json/cocart/v2/products/{product_id}"
 
     def date(self, moment: datetime) -> str:
         return display_date(moment, self.profile.timezone, self.profile.language) or ""
@@ -93,7 +100,7 @@ def account(found: Profile, rules: ShopRules, voice: Voice) -> dict[str, Any]:
             "is_customer_outside_base": _outside(found.customer, rules),
             "is_vat_exempt": False,
         },
-        "extensions": [],
+        "extensions": {"email_verification": {"verified": stored.proven}},
     }
 
 
@@ -156,8 +163,23 @@ def _entry(entry: Entry, voice: Voice) -> dict[str, Any]:
         "order_date": voice.date(entry.created_at),
         "item_count": entry.item_count,
         "order_total": voice.money(entry.total),
-        "order_actions": {"view": _action(voice.order_url(entry.id), "View")},
+        "order_actions": {
+            "view": _action(voice.order_url(entry.id), "View"),
+            **_open_actions(entry.id, entry.status, voice, payable=entry.payable),
+        },
     }
+
+
+def _open_actions(
+    order_id: int, status: OrderStatus, voice: Voice, *, payable: bool
+) -> dict[str, dict[str, str]]:
+    """What an owner can do about an order that is not paid."""
+    actions = {}
+    if payable:
+        actions["pay"] = _action(voice.pay_url(order_id), "Pay")
+    if status in UNPAID:
+        actions["cancel"] = _action(f"{voice.order_url(order_id)}/cancel", "Cancel")
+    return actions
 
 
 def _action(url: str, label: str) -> dict[str, str]:
@@ -165,11 +187,14 @@ def _action(url: str, label: str) -> dict[str, str]:
     return {"url": url, "name": label, "label": label}
 
 
-def order(found: Order, voice: Voice, *, owned: bool) -> dict[str, Any]:
-    """One order; only its owner is offered to call it off."""
-    actions = {}
-    if owned and found.status in CANCELLABLE:
-        actions["cancel"] = _action(f"{voice.order_url(found.id)}/cancel", "Cancel")
+def order(
+    found: Order, voice: Voice, *, owned: bool, sold_still: Collection[int]
+) -> dict[str, Any]:
+    """One order; only its owner is offered to pay it and to call it off. `sold_still`: products
+    that an item can lead to."""
+    actions = {"view": _action(voice.order_url(found.id), "View")} if voice.preview else {}
+    if owned:
+        actions |= _open_actions(found.id, found.status, voice, payable=found.payable)
     return {
         "order_id": found.id,
         "order_key": found.order_key,
@@ -183,7 +208,7 @@ def order(found: Order, voice: Voice, *, owned: bool) -> dict[str, Any]:
         "phone": found.billing.phone,
         "email": found.billing.email,
         "ship_to_billing": found.needs_shipping,
-        "items": [_item(line, voice, found) for line in found.lines],
+        "items": [_item(line, voice, found, sold_still) for line in found.lines],
         "totals": _totals(found, voice),
         "order_note": found.customer_note,
         "order_notes": [],
@@ -203,7 +228,9 @@ def _totals(found: Order, voice: Voice) -> dict[str, dict[str, str]]:
     return rows
 
 
-def _item(line: OrderLine, voice: Voice, found: Order) -> dict[str, Any]:
+def _item(
+    line: OrderLine, voice: Voice, found: Order, sold_still: Collection[int]
+) -> dict[str, Any]:
     settled = found.status.value in ("completed", "processing")
     return {
         "item_id": line.id,
@@ -217,9 +244,9 @@ def _item(line: OrderLine, voice: Voice, found: Order) -> dict[str, Any]:
         "quantity": str(line.quantity),
         "subtotal": voice.money(line.subtotal),
         "purchase_note": line.purchase_note if settled else "",
-        "refunded_qty": "0",
+        "refunded_qty": str(line.refunded),
         "meta": empty_as_list({str(i): dict(entry) for i, entry in enumerate(line.meta, 1)}),
-        "link": "",
+        "link": voice.product_url(line.product_id) if line.product_id in sold_still else "",
     }
 
 

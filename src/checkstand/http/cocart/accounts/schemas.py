@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -146,11 +146,20 @@ class AccountMetaOut(_Out):
     is_vat_exempt: bool
 
 
+class EmailVerificationOut(_Out):
+    verified: bool
+
+
+class AccountExtensionsOut(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    email_verification: EmailVerificationOut
+
+
 class AccountOut(_Out):
     user: UserOut
     recent_order: RecentOrderOut
     meta: AccountMetaOut
-    extensions: dict[str, Any] | list[Any]
+    extensions: AccountExtensionsOut
 
 
 class UpdatedAccountOut(_Out):
@@ -166,6 +175,15 @@ class ChangedAddressesOut(_Out):
 class VerifiedOut(_Out):
     success: bool
     email: str
+
+
+class SentOut(_Out):
+    success: bool
+    status: Literal["sent", "throttled"]
+
+
+class ForgottenOut(_Out):
+    deleted: bool
 
 
 class ActionOut(_Out):

@@ -19,7 +19,7 @@ from checkstand.errors import (
     TokenRequired,
     TokensNotOffered,
 )
-from checkstand.http.admission import admit, knock, known_key, sign_in, stranger
+from checkstand.http.admission import admit, knock, known_key, sign_in
 from checkstand.http.answers import answer
 from checkstand.http.cocart.accounts import present
 from checkstand.http.cocart.accounts.schemas import (
@@ -37,11 +37,11 @@ from checkstand.http.cocart.accounts.schemas import (
 from checkstand.http.describe import READING, SIGNING, errors
 from checkstand.http.requests import (
     JSON_ROUTES,
+    arrive,
     basic,
     bearer,
     both,
     origin_of,
-    shop_of,
     visit,
 )
 from checkstand.shield.limits import Operation
@@ -59,8 +59,7 @@ async def login(request: Request, body: LoginIn | None = None) -> Response:
     """Who signs in, and tokens. Credentials in the body win over those in the query, and both over
     the Authorization header, which may be out of date. With nothing but a token, the answer has
     that token."""
-    shop = shop_of(request)
-    stranger(request)
+    shop = await arrive(request)
     account, token = await _credentials(request, shop, body or LoginIn())
     stored = await shop.my_account.person(account)
     pair: Pair | None = None
@@ -72,9 +71,10 @@ async def login(request: Request, body: LoginIn | None = None) -> Response:
 async def _credentials(request: Request, shop: Shop, body: LoginIn) -> tuple[Account, str]:
     """The account, and the token if it was that which said so."""
     query = request.query_params
-    if body.username is not None or body.password is not None:
+    # Empty fields are none, as they are to the platform.
+    if body.username or body.password:
         return await sign_in(request, shop, *both(body.username, body.password)), ""
-    if "username" in query or "password" in query:
+    if query.get("username") or query.get("password"):
         sent = both(query.get("username"), query.get("password"))
         return await sign_in(request, shop, *sent), ""
     authorization = request.headers.get("authorization")
@@ -117,8 +117,7 @@ async def register(body: RegisterIn, request: Request) -> Response:
 
 async def lost_password(body: LostPasswordIn, request: Request) -> Response:
     """Mails a link to set a new password. The answer is the same whether there is an account."""
-    shop = shop_of(request)
-    stranger(request)
+    shop = await arrive(request)
     await knock(request, shop, "lost password")
     shop.registration.lost_password(body.username)
     return answer(request, {"success": True, "message": _MAILED})
@@ -126,8 +125,7 @@ async def lost_password(body: LostPasswordIn, request: Request) -> Response:
 
 async def reset_password(body: ResetPasswordIn, request: Request) -> Response:
     """Sets a new password with the key of a mailed link. Everybody who was signed in is out."""
-    shop = shop_of(request)
-    stranger(request)
+    shop = await arrive(request)
     await knock(request, shop, "reset password")
     await shop.registration.reset_password(body.key, body.password)
     return answer(request, {"success": True, "message": "Your new password is set; sign in."})
@@ -158,8 +156,7 @@ async def refresh_token(request: Request, body: RefreshIn | None = None) -> Resp
     sent = body.refresh_token if body else None
     if not sent:
         raise RefreshTokenMissing
-    shop = shop_of(request)
-    stranger(request)
+    shop = await arrive(request)
     await admit(request, shop, Caller(), Operation.TOKEN_REFRESH)
     pair = await shop.sessions.refresh(sent, origin_of(request))
     return answer(request, {"token": pair.token, "refresh_token": pair.refresh})
@@ -168,7 +165,7 @@ async def refresh_token(request: Request, body: RefreshIn | None = None) -> Resp
 @router.post(f"{JWT}/validate-token", response_model=ValidOut, responses=errors(*SIGNING))
 async def validate_token(request: Request) -> Response:
     """Whether the token that was sent is good here and now."""
-    shop = shop_of(request)
+    shop = await arrive(request)
     if not shop.sessions.offered:
         raise TokensNotOffered
     authorization = request.headers.get("authorization", "")

@@ -125,6 +125,7 @@ async def read_checkout_config(request: Request) -> Response:
 
 def _config(shop: Shop, world: Mapping[str, Any]) -> dict[str, Any]:
     home = shop.profile.address
+    rules = shop.registration.rules
     return {
         "fields": {
             "billing": forms.fields("billing", home.country, needs_email=True),
@@ -148,9 +149,9 @@ def _config(shop: Shop, world: Mapping[str, Any]) -> dict[str, Any]:
             "shipping_cost_requires_address": True,
         },
         "account": {
-            "allow_registration": shop.registration.rules.registration,
-            "registration_generate_username": shop.registration.rules.generate_username,
-            "registration_generate_password": shop.registration.rules.generate_password,
+            "allow_registration": rules.registration,
+            "registration_generate_username": rules.generate_username,
+            "registration_generate_password": rules.generate_password and shop.post.open,
             "guest_checkout_enabled": shop.checkout.guest_checkout,
             "must_create_account": not shop.checkout.guest_checkout,
         },

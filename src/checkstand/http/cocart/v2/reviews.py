@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from checkstand.access.principal import Account
 from checkstand.catalog.listing import ReviewQuery
 from checkstand.catalog.reviews import NewReview
 from checkstand.customers.contacts import is_email
@@ -45,6 +46,7 @@ _PARAMETERS = (
     ),
     SKIP_CACHE,
 )
+REVIEWS_QUERY = documented(*_PARAMETERS)
 
 
 def _query(request: Request, shop: Shop, account_id: int | None = None) -> ReviewQuery:
@@ -69,7 +71,7 @@ def _query(request: Request, shop: Shop, account_id: int | None = None) -> Revie
     "/products/reviews",
     response_model=list[ReviewOut],
     responses=errors(*READING),
-    openapi_extra=documented(*_PARAMETERS),
+    openapi_extra=REVIEWS_QUERY,
 )
 async def list_reviews(request: Request) -> Response:
     """Approved reviews, the newest first."""
@@ -89,14 +91,19 @@ async def list_reviews(request: Request) -> Response:
     "/products/reviews/mine",
     response_model=list[ReviewOut],
     responses=errors(*READING),
-    openapi_extra=documented(*_PARAMETERS),
+    openapi_extra=REVIEWS_QUERY,
 )
 async def list_own_reviews(request: Request) -> Response:
     """What the account that is signed in has written, whatever became of it."""
     caller, shop = await visit(request)
     if caller.account is None:
         raise SignInForReviews
-    query = _query(request, shop, caller.account.id)
+    return await own_reviews(request, shop, caller.account)
+
+
+async def own_reviews(request: Request, shop: Shop, account: Account) -> Response:
+    """A page of what the account has written."""
+    query = _query(request, shop, account.id)
     found, total = await shop.reviews.page(query)
     body = [review(each, shop, own=True) for each in found]
     pages = Pages(query.page, query.per_page, total, query.offset)

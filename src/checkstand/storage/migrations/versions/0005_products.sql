@@ -1,22 +1,6 @@
 -- The catalogue as strangers browse it: brands, reviews, and what a listing is filtered and sorted
 -- by, worked out once when a product changes and not at every look.
 
--- Letters without case and marks, so that `creme` finds and stands beside `Crème`. Of what is ASCII
--- already nothing has to be taken apart.
-CREATE FUNCTION plain(words text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN octet_length(words) = char_length(words) THEN lower(words)
-        ELSE lower(regexp_replace(normalize(words, NFKD), '[\u0300-\u036f]+', '', 'g')) END
-$$;
-
--- The words of a text, markup and whatever stands between them left out: checkstand.catalog.store
--- .filters takes a search apart in the same way.
-CREATE FUNCTION words_of(given text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- `simple` knows no language: a shop's may be any.
-    SELECT to_tsvector('simple', regexp_replace(regexp_replace(plain(given), '<[^>]*>', ' ', 'g'),
-        '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u2000-\u206f\u3000-\u303f]+',
-        ' ', 'g'))
-$$;
-
 ALTER TABLE products ADD COLUMN global_unique_id text NOT NULL DEFAULT '';     -- GTIN, UPC, EAN, ISBN
 CREATE INDEX products_global_unique_id ON products (global_unique_id) WHERE global_unique_id <> '';
 CREATE INDEX products_groups ON products USING gin (grouped_ids) WHERE type = 'grouped';
@@ -92,7 +76,6 @@ CREATE TABLE product_listing (
     published boolean NOT NULL,                 -- it, and of a variation its parent too
     type text NOT NULL,
     name text NOT NULL,
-    slug text,
     visibility text NOT NULL,
     featured boolean NOT NULL,
     virtual boolean NOT NULL,
@@ -112,57 +95,36 @@ CREATE TABLE product_listing (
     review_count integer NOT NULL DEFAULT 0,
     sales bigint NOT NULL DEFAULT 0             -- units
 );
--- One for each order that a list can have. With the visibility inside, a page far down is found in
--- the index alone; for that, names have to be inside as themselves too.
 CREATE INDEX product_listing_newest ON product_listing (created_at, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
+    WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_price ON product_listing (price, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
+    WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_dearest ON product_listing (price DESC NULLS LAST, product_id DESC)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_menu ON product_listing (position, plain(name), product_id)
-    INCLUDE (name, visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_name ON product_listing (plain(name), product_id)
-    INCLUDE (name, visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_slug ON product_listing (slug, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
+    WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_menu ON product_listing (position, lower(name), product_id)
+    WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_sales ON product_listing (sales, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
+    WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_rating ON product_listing (rating, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_discussed ON product_listing (review_count, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_stock ON product_listing
-    (stock_status, created_at DESC, product_id DESC)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_reduced ON product_listing (on_sale, created_at, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_featured ON product_listing (featured, created_at, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_type ON product_listing (type, created_at, product_id)
-    INCLUDE (visibility) WHERE published;
-CREATE INDEX product_listing_virtual ON product_listing (created_at, product_id)
-    INCLUDE (visibility) WHERE published AND parent_id = 0 AND virtual;
+    WHERE published AND parent_id = 0;
+CREATE INDEX product_listing_name ON product_listing (lower(name), product_id)
+    WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_shown ON product_listing (visibility, product_id)
     WHERE published AND parent_id = 0;
-CREATE INDEX product_listing_with_variations ON product_listing (created_at, product_id)
-    INCLUDE (visibility, type) WHERE published;
 CREATE INDEX product_listing_parent ON product_listing (parent_id, position, product_id)
     WHERE parent_id > 0;
 CREATE INDEX product_listing_changes ON product_listing (changes_at) WHERE changes_at IS NOT NULL;
--- One for all, so that a category with a tag reads only what has both.
-CREATE INDEX product_listing_sorted_into ON product_listing
-    USING gin (category_ids, tag_ids, brand_ids, options) WHERE published AND parent_id = 0;
 CREATE INDEX product_listing_categories ON product_listing USING gin (category_ids);
+CREATE INDEX product_listing_tags ON product_listing USING gin (tag_ids);
+CREATE INDEX product_listing_brands ON product_listing USING gin (brand_ids);
+CREATE INDEX product_listing_options ON product_listing USING gin (options);
 
 -- Apart, so that counting a listing does not read through every description.
 CREATE TABLE product_search (
     product_id bigint PRIMARY KEY REFERENCES products (id) ON DELETE CASCADE,
-    listed boolean NOT NULL,                   -- published, and no variation
     words tsvector NOT NULL
 );
-CREATE INDEX product_search_words ON product_search USING gin (words) WHERE listed;
-CREATE INDEX product_search_other_words ON product_search USING gin (words) WHERE NOT listed;
+CREATE INDEX product_search_words ON product_search USING gin (words);
 
 -- Until when placed orders are in `sales`.
 CREATE TABLE sales_tally (
@@ -221,12 +183,11 @@ CREATE FUNCTION refresh_listing(ids bigint[]) RETURNS void LANGUAGE sql AS $$
         FROM counted GROUP BY listed_id
     )
     INSERT INTO product_listing AS kept (
-        product_id, parent_id, published, type, name, slug, visibility, featured, virtual, created_at,
+        product_id, parent_id, published, type, name, visibility, featured, virtual, created_at,
         position, price, price_high, on_sale, changes_at, stock_status,
         category_ids, tag_ids, brand_ids, options)
     SELECT p.id, coalesce(p.parent_id, 0), p.published AND coalesce(parent.published, true), p.type,
-        coalesce(nullif(p.name, ''), parent.name, ''), p.slug,
-        coalesce(parent.visibility, p.visibility),
+        coalesce(nullif(p.name, ''), parent.name, ''), coalesce(parent.visibility, p.visibility),
         p.featured, p.virtual, p.created_at, p.position, prices.low, prices.high,
         coalesce(prices.on_sale, false), prices.changes_at,
         CASE WHEN stocked.in_stock THEN 'instock' WHEN stocked.on_backorder THEN 'onbackorder'
@@ -249,22 +210,21 @@ CREATE FUNCTION refresh_listing(ids bigint[]) RETURNS void LANGUAGE sql AS $$
     WHERE p.id = ANY (ids) ORDER BY p.id
     ON CONFLICT (product_id) DO UPDATE SET
         parent_id = excluded.parent_id, published = excluded.published, type = excluded.type,
-        name = excluded.name, slug = excluded.slug, visibility = excluded.visibility, featured = excluded.featured,
+        name = excluded.name, visibility = excluded.visibility, featured = excluded.featured,
         virtual = excluded.virtual, created_at = excluded.created_at, position = excluded.position,
         price = excluded.price, price_high = excluded.price_high, on_sale = excluded.on_sale,
         changes_at = excluded.changes_at, stock_status = excluded.stock_status,
         category_ids = excluded.category_ids, tag_ids = excluded.tag_ids,
         brand_ids = excluded.brand_ids, options = excluded.options;
-    -- A product is found by the numbers of its variations too.
-    INSERT INTO product_search (product_id, listed, words)
-    SELECT p.id, p.published AND p.parent_id IS NULL,
-        setweight(words_of(concat_ws(' ', nullif(p.name, ''), parent.name, p.sku, p.global_unique_id,
-            (SELECT string_agg(v.sku || ' ' || v.global_unique_id, ' ') FROM products v
-             WHERE v.parent_id = p.id AND v.published))), 'A')
-        || setweight(words_of(left(p.short_description || ' ' || p.description, 20000)), 'C')
+    -- `simple` knows no language: a shop's may be any.
+    INSERT INTO product_search (product_id, words)
+    SELECT p.id,
+        setweight(to_tsvector('simple', concat_ws(' ', nullif(p.name, ''), parent.name, p.sku,
+            p.global_unique_id)), 'A')
+        || setweight(to_tsvector('simple', left(p.short_description || ' ' || p.description, 20000)), 'C')
     FROM products p LEFT JOIN products parent ON parent.id = p.parent_id
     WHERE p.id = ANY (ids) ORDER BY p.id
-    ON CONFLICT (product_id) DO UPDATE SET listed = excluded.listed, words = excluded.words;
+    ON CONFLICT (product_id) DO UPDATE SET words = excluded.words;
 $$;
 
 -- What a transaction has touched. At its end all of it is refreshed at once: an importer changes a
@@ -375,14 +335,6 @@ BEGIN
     ) WHERE l.product_id = reviewed;
     RETURN NULL;
 END $$;
--- What everybody may read is in answers that servers keep.
-CREATE TRIGGER product_reviews_announce_new AFTER INSERT ON product_reviews
-    FOR EACH ROW WHEN (NEW.status = 'approved') EXECUTE FUNCTION announce_change('catalog');
-CREATE TRIGGER product_reviews_announce_changed AFTER UPDATE ON product_reviews
-    FOR EACH ROW WHEN (OLD.status = 'approved' OR NEW.status = 'approved')
-    EXECUTE FUNCTION announce_change('catalog');
-CREATE TRIGGER product_reviews_announce_gone AFTER DELETE ON product_reviews
-    FOR EACH ROW WHEN (OLD.status = 'approved') EXECUTE FUNCTION announce_change('catalog');
 CREATE TRIGGER product_reviews_rate AFTER INSERT OR UPDATE OR DELETE ON product_reviews
     FOR EACH ROW EXECUTE FUNCTION refresh_rating();
 
