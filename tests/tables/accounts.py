@@ -116,7 +116,7 @@ ORDER = {
     "order_note": str,
     "order_notes": [{"date": str, "note": str}],
     "downloads": [DOWNLOAD],
-    "order_actions": (Each(ACTION, keys="cancel|pay"), EMPTY_LIST),
+    "order_actions": (Each(ACTION, keys="view|cancel|pay"), EMPTY_LIST),
 }
 CANCELLED = {"success": {True}, "order_id": int, "order_status": {"Cancelled"}}
 VERIFIED = {"success": {True}, "email": str}
