@@ -90,7 +90,7 @@ def _measure(
                 found.paths = [*found.paths, path]
     if "guards" in parts:
         _say("guards: GET checkout with and without key and limits")
-        found.guards = guarding.measure(stage, 100 if found.quick else 1_000)
+        found.guards = guarding.measure(stage, 20 if found.quick else 200)
     if "logins" in parts:
         _say("logins: can a wrong password be told from an unknown name?")
         found.logins = logins.measure(stage, 40 if found.quick else 120)

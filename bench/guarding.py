@@ -18,7 +18,7 @@ from checkstand.app import create_app
 from checkstand.settings import Settings
 
 BUDGET = 0.15
-_ROUNDS = 6
+_ROUNDS = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,10 +111,13 @@ def open_stage() -> Iterator[Stage]:
 
 
 def bench_settings(database_url: str) -> Settings:
-    """The demo shop's settings. Limits are off: they would refuse whoever measures."""
+    """The demo shop's settings. Limits are off and budgets wide: all shoppers have one address
+    here, and would be refused."""
     settings = demo_settings(database_url, "http://shop.test")
     limits = settings.rate_limits.model_copy(update={"enabled": False})
-    return settings.model_copy(update={"rate_limits": limits})
+    wide = {"address": "1000000/hour", "email": "1000000/hour"}
+    shield = settings.shield.model_copy(update=wide)
+    return settings.model_copy(update={"rate_limits": limits, "shield": shield})
 
 
 async def _furnish(folder: Path, settings: Settings) -> Stage:

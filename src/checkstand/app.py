@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Scope
 
 import checkstand
 from checkstand.http import admin, describe, hooks, measuring, problems
@@ -125,7 +126,14 @@ def transport_of(settings: Settings) -> Transport:
         require_https=security.require_https,
         hsts_seconds=security.hsts_seconds,
         cors=Cors(frozenset(security.cors_origins), local=bool(here)),
+        named=_named,
     )
+
+
+async def _named(scope: Scope, origin: str) -> bool:
+    """Whether a publishable key of the shop that is open names this origin."""
+    shop: Shop = scope["app"].state.shop
+    return await shop.guards.pages.named(origin)
 
 
 def set_up_logging(settings: Settings) -> None:

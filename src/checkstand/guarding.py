@@ -17,6 +17,7 @@ from typing import cast
 from checkstand import audit
 from checkstand.access.keys import Keys
 from checkstand.access.oversight import Oversight
+from checkstand.access.pages import Pages
 from checkstand.access.principal import Caller
 from checkstand.access.usage import KeyUsage
 from checkstand.audit import service as audit_log
@@ -67,6 +68,7 @@ class Guards:
     journal: Journal
     usage: KeyUsage
     keys: Keys
+    pages: Pages
     oversight: Oversight
     audit_days: int
     _signed_in: OrderedDict[tuple[int, str], float] = field(default_factory=OrderedDict)
@@ -164,6 +166,7 @@ def guards(settings: Settings, database: Database, clock: Clock, hooks: Hooks) -
         journal=journal,
         usage=KeyUsage(database, clock, journal.alert),
         keys=Keys(database, clock),
+        pages=Pages(database),
         oversight=Oversight(database),
         audit_days=settings.audit.retention_days,
     )

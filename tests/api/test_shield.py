@@ -195,7 +195,9 @@ async def test_in_a_dry_run_nobody_is_refused_and_everything_is_told(
             assert last.json()["code"] == "cocart_payment_failed"
         first, second = (await stand.decisions())[::-1]
         assert (second["verdict"], second["mode"]) == ("would_refuse", "dry_run")
-        assert first["counts"]["cart"] == {"declines": 1, "limit": 1, "seconds": 3600}
+        assert first["counts"]["cart"] == {
+                "declines": 1, "under_way": 0, "limit": 1, "seconds": 3600
+            }  # fmt: skip
         assert second["counts"]["cart"]["declines"] == 2
         assert second["reason"] == "spent: cart"
         assert second["request_id"] == last.headers["X-Request-Id"]

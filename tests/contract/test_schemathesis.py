@@ -46,6 +46,7 @@ TIMEOUT = 60
 CUSTOMER, ADMINISTRATOR = ("ines", "Quarry-Row-8"), ("boss", "Quarry-Row-9")
 OF_CUSTOMERS = ("/v2/logout", "/reviews/mine", "/v2/login")
 """Besides my-account."""
+ADMIN = "/wp-json/checkstand/v1/admin"
 SHIRT_KEY = ids.item_key(1, 0, {}, {})
 REMOVED_KEY = ids.item_key(1, 0, {}, {"print": "A"})
 CHOICES = {
@@ -115,6 +116,20 @@ class Shopper:
     session: requests.Session = field(default_factory=requests.Session)
     cart_key: str = ""
     order: dict[str, Any] = field(default_factory=dict)
+    own_keys: set[int] = field(default_factory=set)
+    """What the calls are signed with, and must not be revoked by one of them."""
+
+    def looks_after_keys(self) -> None:
+        self.own_keys = {key["id"] for key in self._administer("GET", "keys", None)}
+
+    def spare_key(self) -> int:
+        return int(self._administer("POST", "keys", {"name": "spare"})["id"])
+
+    def _administer(self, method: str, path: str, body: Any) -> Any:
+        url = f"{self.shop.url}{ADMIN}/{path}"
+        answer = self.session.request(method, url, json=body, auth=ADMINISTRATOR, timeout=TIMEOUT)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def ready(self) -> None:
         """A cart as above, unless there is one that nothing was done to."""
@@ -152,6 +167,7 @@ def shopper(postgres_url: str) -> Iterator[Shopper]:
     asyncio.run(_populated(postgres_url))
     with live_shop_process(shop_settings(postgres_url)) as shop:
         shopper = Shopper(shop)
+        shopper.looks_after_keys()
         shopper.orders()
         with shopper.session:
             yield shopper
@@ -180,10 +196,9 @@ async def _populated(url: str) -> None:
 
 
 def _signed(case: schemathesis.Case, keys: tuple[str, str]) -> tuple[str, str]:
-    """Who a route is for: whoever else calls is refused before anything is looked at. Nobody is
-    let near to what the rest of the run needs, as the consumer keys are."""
-    if "/checkstand/v1/admin/" in case.path:
-        return ADMINISTRATOR if case.method == "GET" else keys
+    """Who a route is for: whoever else calls is refused before anything is looked at."""
+    if case.path.startswith(ADMIN):
+        return ADMINISTRATOR
     return CUSTOMER if case.path.endswith(OF_CUSTOMERS) or "/my-account" in case.path else keys
 
 
@@ -203,11 +218,15 @@ def polite(ctx: Any, response: Any, case: schemathesis.Case) -> None:
 def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
     """Gives three of four right requests things that exist, which no generator could guess."""
     assert case.meta is not None
+    if _number(case.path_parameters.get("key_id")) in shopper.own_keys:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if not case.meta.generation.mode.is_positive or dice % 4 == 0:
         return
     if "item_key" in case.path_parameters:
         restoring = case.method in ("PUT", "PATCH")
         case.path_parameters["item_key"] = REMOVED_KEY if restoring else SHIRT_KEY
+    if "key_id" in case.path_parameters:
+        case.path_parameters["key_id"] = shopper.spare_key()
     if "order_id" in case.path_parameters:
         case.path_parameters["order_id"] = shopper.order["order_id"]
         case.query["order_key"] = shopper.order["order_key"]
@@ -217,6 +236,14 @@ def _aimed(case: schemathesis.Case, shopper: Shopper, dice: int) -> None:
         case.query.pop(name, None)
     if isinstance(case.body, dict):
         _aimed_body(case)
+
+
+def _number(value: Any) -> int:
+    """The number that is meant: `1`, `"1"`, `"01"`, `"1.0"`; 0 for what is none."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _aimed_body(case: schemathesis.Case) -> None:

@@ -28,6 +28,8 @@ async def test_checkouts_at_once(empty_database: str, database: Database, shoppe
         empty_database,
         database={"acquire_timeout": 120, "lock_timeout": 120, "statement_timeout": 120},
         checkout={"wait_seconds": 120},
+        # They all have one address and one e-mail here.
+        shield={"address": "10000/hour", "email": "10000/hour"},
     )
     async with running(settings) as shop:
         everybody = [shop.another() for _ in range(shoppers)]

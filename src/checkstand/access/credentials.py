@@ -6,9 +6,11 @@ no statement and no argon2 run; a change notice forgets them at once, age does w
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from checkstand.access import account_store, key_store
 from checkstand.access.account_store import StoredAccount
@@ -41,6 +43,7 @@ class Credentials:
         self._clock = clock or SystemClock()
         self._known: OrderedDict[str, tuple[float, ConsumerKey | Account]] = OrderedDict()
         self._generation = 0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def consumer_key(self, key: str, secret: str, place: Place | None = None) -> ConsumerKey:
         """The key, when it may be used from there: AuthenticationFailed when there is none,
@@ -96,10 +99,11 @@ class Credentials:
         async with self._database.transaction() as connection:
             await account_store.renew_hash(connection, stored, hashed)
 
-    def recalls_key(self, key: str, secret: str) -> bool:
-        """Whether the pair was right a moment ago."""
-        sent = "" if key.startswith(PUBLISHABLE) else secret
-        return self._recall(crypto.sha256(f"key\n{key}\n{sent}")) is not None
+    def turn(self, login: str, password: str) -> asyncio.Lock:
+        """What those hold who check the same login and password, one after another: all but the
+        first recall the answer."""
+        digest = crypto.sha256(f"account\n{login}\n{password}")
+        return self._turns.setdefault(digest, asyncio.Lock())
 
     def recalled(self, login: str, password: str) -> Account | None:
         """Who signed in with these a moment ago."""

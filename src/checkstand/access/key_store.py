@@ -105,6 +105,15 @@ async def all_keys(connection: Connection) -> list[StoredKey]:
     return [_key(row, row["last_used_at"]) for row in rows]
 
 
+async def pages(connection: Connection) -> frozenset[str]:
+    """The origins of all publishable keys that have not ended."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT unnest(origins) FROM consumer_keys WHERE kind = 'publishable'"
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
+    )
+    return frozenset(row[0] for row in rows)
+
+
 async def revoke_key(connection: Connection, key_id: int, now: datetime) -> bool:
     """Whether there was such a key that was not revoked yet."""
     done = await connection.fetchval(

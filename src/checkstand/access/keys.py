@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -31,10 +31,10 @@ class NewKey:
     consumer_secret: str
 
 
-async def create(connection: Connection, terms: Terms) -> NewKey:
+async def create(connection: Connection, terms: Terms, now: datetime | None = None) -> NewKey:
     """A new key, stored as hashes; the pair itself is returned here and nowhere else.
-    ParameterInvalid when the terms make no sense."""
-    terms = checked(terms)
+    ParameterInvalid when the terms make no sense, now by the system's clock unless it is given."""
+    terms = checked(terms, now)
     made = await _make(connection, terms)
     await audit.record(connection, "key.created", f"key {made.id}", _told(terms))
     return made
@@ -77,19 +77,22 @@ async def revoke(connection: Connection, key_id: int, now: datetime) -> None:
     await audit.record(connection, "key.revoked", f"key {key_id}")
 
 
-def checked(terms: Terms) -> Terms:
+def checked(terms: Terms, now: datetime | None = None) -> Terms:
     """The terms in their usual form."""
     name, owner = terms.name.strip(), terms.owner.strip()
     if not name or len(name) > 200:
         raise _wrong("name", "say in 1 to 200 characters what the key is for")
     if len(owner) > 200:
         raise _wrong("owner", "has more than 200 characters")
-    if max(len(terms.origins), len(terms.networks)) > _MOST:
-        raise _wrong("origins", f"at most {_MOST} origins and networks")
+    for field, named in (("origins", terms.origins), ("networks", terms.networks)):
+        if len(named) > _MOST:
+            raise _wrong(field, f"at most {_MOST}")
     if terms.kind is KeyKind.PUBLISHABLE and not terms.origins:
         raise _wrong("origins", "a publishable key needs the origins of the pages that use it")
     if terms.expires_at is not None and terms.expires_at.tzinfo is None:
         raise _wrong("expires_at", "needs a time zone, such as Z")
+    if terms.expires_at is not None and terms.expires_at <= (now or datetime.now(UTC)):
+        raise _wrong("expires_at", "is over already")
     return replace(
         terms,
         name=name,
@@ -156,7 +159,7 @@ class Keys:
     async def create(self, caller: Caller, terms: Terms) -> NewKey:
         caller.must_administer()
         async with self.database.transaction() as connection:
-            return await create(connection, terms)
+            return await create(connection, terms, self.clock.now())
 
     async def rotate(
         self, caller: Caller, key_id: int, overlap: timedelta

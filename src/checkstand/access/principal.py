@@ -66,8 +66,8 @@ _CAPABILITIES = {
 
 
 class KeyKind(StrEnum):
-    """A publishable key has no secret: it may stand in a page, and opens the catalogue, carts and
-    checkouts only, from the pages that it is pinned to."""
+    """A publishable key has no secret: it may stand in a page, and opens carts and checkouts only,
+    from the pages that it is pinned to."""
 
     SECRET = "secret"  # noqa: S105 - the name of a kind
     PUBLISHABLE = "publishable"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from checkstand.access import key_store as store
 from checkstand.access.key_store import Usage
@@ -42,7 +42,7 @@ class KeyUsage:
     limited: int = 50
     _tallies: dict[tuple[int, str], _Tally] = field(default_factory=dict)
     _networks: set[tuple[int, str]] = field(default_factory=set)
-    _known: OrderedDict[tuple[int, str], None] = field(default_factory=OrderedDict)
+    _known: OrderedDict[tuple[int, str], date] = field(default_factory=OrderedDict)
     _recent: dict[tuple[str, int], deque[float]] = field(default_factory=dict)
     _alerted: dict[tuple[str, int], float] = field(default_factory=dict)
 
@@ -52,7 +52,8 @@ class KeyUsage:
         self._tally(key_id, route).requests += 1
         if not publishable:
             place = (key_id, neighbourhood(address))
-            if place[1] and place not in self._known and len(self._networks) < _MOST:
+            today = self.clock.now().date()
+            if place[1] and self._known.get(place) != today and len(self._networks) < _MOST:
                 self._networks.add(place)
 
     def failed(self, key_id: int, route: str) -> None:
@@ -93,7 +94,8 @@ class KeyUsage:
             self._networks |= networks
             raise
         for seen in networks:
-            self._known[seen] = None
+            self._known[seen] = now.date()  # noted again tomorrow: what is in use is not forgotten
+            self._known.move_to_end(seen)
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
         for key_id, network in new:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from checkstand.audit import store
 from checkstand.audit.chain import Entry, seal
-from checkstand.storage.database import Database
+from checkstand.storage.database import Connection, Database
 
 _BATCH = 500
 
@@ -36,15 +36,19 @@ async def seal_all(database: Database) -> int:
 
 
 async def verify(database: Database, expected: str = "") -> Verdict:
-    """Walks the whole chain. `expected` is a head that was written down before: it must be the hash
-    of one of the entries."""
+    """Walks the whole chain, as it was at the beginning: a shop goes on meanwhile. `expected` is a
+    head that was written down before: it must be the hash of one of the entries."""
     await seal_all(database)
-    async with database.acquire() as connection:
-        ends = await store.chain(connection)
+    async with database.snapshot() as connection:
+        return await _walked(connection, expected)
+
+
+async def _walked(connection: Connection, expected: str) -> Verdict:
+    ends = await store.chain(connection)
     position, previous = ends.first_position - 1, ends.first_previous
     count = erased = 0
     found = not expected or previous == expected
-    async for entry in entries(database):
+    async for entry in _entries(connection):
         if entry.position != position + 1:
             return Verdict(count, previous, erased, f"entry {position + 1} is not there")
         if entry.hash != seal(entry, entry.position, previous):
@@ -65,11 +69,16 @@ async def verify(database: Database, expected: str = "") -> Verdict:
 
 
 async def entries(database: Database) -> AsyncIterator[Entry]:
-    """All chained entries in their order, a batch a statement."""
+    """All chained entries in their order, as they are at the beginning."""
+    async with database.snapshot() as connection:
+        async for entry in _entries(connection):
+            yield entry
+
+
+async def _entries(connection: Connection) -> AsyncIterator[Entry]:
     after = 0
     while True:
-        async with database.acquire() as connection:
-            batch = await store.sealed(connection, after, _BATCH)
+        batch = await store.sealed(connection, after, _BATCH)
         for entry in batch:
             yield entry
         if len(batch) < _BATCH:

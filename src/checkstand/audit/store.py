@@ -171,7 +171,8 @@ async def last_detail(connection: Connection, action: str) -> Mapping[str, Any] 
 
 async def drop_before(connection: Connection, moment: datetime, limit: int) -> int:
     """Takes the oldest sealed entries out that are older than that, and notes where the chain
-    begins from then on; says how many."""
+    begins from then on; says how many. One at a time: who comes second must see what is left."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _SEALER)
     rows = await connection.fetch(
         "SELECT id, position, hash, at < $1 AS old FROM audit_log WHERE position IS NOT NULL"
         " ORDER BY position LIMIT $2",
@@ -198,21 +199,27 @@ async def drop_before(connection: Connection, moment: datetime, limit: int) -> i
     return len(gone)
 
 
-async def erase_personal(connection: Connection, names: Sequence[str]) -> int:
-    """Takes the personal parts out of the entries by or about these; says how many had one."""
+_ABOUT = "(actor = ANY ($1) OR subject = ANY ($1) OR personal ->> 'login_digest' = ANY ($2))"
+
+
+async def erase_personal(
+    connection: Connection, names: Sequence[str], logins: Sequence[str]
+) -> int:
+    """Takes the personal parts out of the entries by or about these, and of attempts to sign in
+    with these digests of logins; says how many had one."""
     gone = await connection.fetch(
         "UPDATE audit_log SET personal = NULL, salt = NULL"
-        " WHERE personal IS NOT NULL AND (actor = ANY ($1) OR subject = ANY ($1)) RETURNING 1",
+        f" WHERE personal IS NOT NULL AND {_ABOUT} RETURNING 1",
         list(names),
+        list(logins),
     )
     return len(gone)
 
 
-async def about(connection: Connection, names: Sequence[str]) -> list[Entry]:
-    """Entries by or about these, the oldest first."""
+async def about(connection: Connection, names: Sequence[str], logins: Sequence[str]) -> list[Entry]:
+    """The same entries, the oldest first."""
     rows = await connection.fetch(
-        "SELECT * FROM audit_log WHERE actor = ANY ($1) OR subject = ANY ($1) ORDER BY id",
-        list(names),
+        f"SELECT * FROM audit_log WHERE {_ABOUT} ORDER BY id", list(names), list(logins)
     )
     return [_entry(row) for row in rows]
 

@@ -75,6 +75,7 @@ async def examine(settings: Settings, storefront: Path | None = None) -> AsyncIt
         yield finding
     yield _shipping(settings)
     yield await _limits(settings)
+    yield _proxies(settings)
     yield _tokens(settings)
     yield _mail(settings)
     if not settings.database.url:
@@ -124,13 +125,6 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
         else "",
         fatal=False,
     )
-    lost = _unlisted(settings, keys)
-    if lost:
-        yield Finding(
-            f"pages of {lost[0]} have a publishable key and may not call the API",
-            f'Add "{lost[0]}" to security.cors_origins.',
-            fatal=False,
-        )
     rates = len(await tax.rates(connection)) if settings.tax.enabled else 0
     yield Finding(
         f"tax rates: {rates}" if settings.tax.enabled else "tax is off",
@@ -139,13 +133,6 @@ async def _contents(settings: Settings, connection: Connection) -> AsyncIterator
         else "",
         fatal=False,
     )
-
-
-def _unlisted(settings: Settings, keys: list[access.StoredKey]) -> list[str]:
-    """Origins of publishable keys that no page may call the API from."""
-    allowed = set(settings.security.cors_origins)
-    named = {origin for stored in keys if stored.key.publishable for origin in stored.key.origins}
-    return [] if "*" in allowed else sorted(named - allowed)
 
 
 def _gateways(settings: Settings, storefront: Path | None) -> Iterator[Finding]:
@@ -194,6 +181,23 @@ async def _limits(settings: Settings) -> Finding:
     return Finding(
         "rate limits: the shared store " + ("answers" if reached else "does not answer"),
         "" if reached else "Check that it runs and that rate_limits.store_url is right.",
+        fatal=False,
+    )
+
+
+def _proxies(settings: Settings) -> Finding:
+    """This server speaks plain HTTP: a shop that browsers reach by HTTPS stands behind a proxy."""
+    trusted = settings.security.trusted_proxies
+    if trusted:
+        header = settings.security.client_header
+        return Finding(f"proxies: {', '.join(trusted)}; clients are named in {header}")
+    if not settings.server.base_url.startswith("https://"):
+        return Finding("proxies: none")
+    return Finding(
+        f"proxies: none, and the shop is {settings.server.base_url}",
+        "All clients count as one, with one limit and one budget of declines, and HTTPS cannot be "
+        "seen: name the proxy in security.trusted_proxies, and its header in "
+        "security.client_header.",
         fatal=False,
     )
 

@@ -18,6 +18,7 @@ from checkstand.errors import NoSuchKey, ParameterInvalid
 from checkstand.storage.database import Connection
 
 T = TypeVar("T")
+_OPTIONS = {"origins": "--origin", "networks": "--network", "expires_at": "--expires"}
 KEY_ID = click.IntRange(1, 2**63 - 1)
 
 
@@ -94,7 +95,7 @@ def create(
         verbs.checked(terms)
     except ParameterInvalid as wrong:
         field, why = next(iter(wrong.data["params"].items()))
-        raise click.BadParameter(why, param_hint=f"--{field.removesuffix('s')}") from None
+        raise click.BadParameter(why, param_hint=_OPTIONS.get(field, f"--{field}")) from None
     _show(_do(lambda connection: verbs.create(connection, terms)))
 
 

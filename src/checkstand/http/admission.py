@@ -18,23 +18,24 @@ from checkstand.errors import (
     PermissionTooSmall,
     RateLimited,
 )
-from checkstand.http.inside import SUMMARY
+from checkstand.http.inside import UNCOUNTED
 from checkstand.kit.network import household
 from checkstand.shield.counting import Standing
 from checkstand.shield.limits import Operation, RateLimits
 from checkstand.wiring import Shop
 
+_SHOPPERS = (
+    "address/", "cart", "checkout", "logout", "my-account", "order-received/", "products",
+    "register", "store",
+)  # fmt: skip
 _FOR_PAGES = (
-    "/wp-json/cocart/v2/cart",
-    "/wp-json/cocart/v2/checkout",
-    "/wp-json/cocart/v2/products",
-    "/wp-json/cocart/v2/store",
-    "/wp-json/cocart/v2/address/",
-    "/wp-json/cocart/preview/checkout",
-    "/wp-json/cocart/preview/order-received/",
-    "/wp-json/cocart/preview/address/",
+    *(f"/wp-json/cocart/{version}/{route}" for version in ("v2", "preview") for route in _SHOPPERS),
+    "/wp-json/cocart/batch",
+    "/wp-json/batch/v1",
 )
-"""Where a publishable key opens something."""
+"""Where a publishable key may be sent along (ADR 0024). Of a batch, each part is looked at."""
+_OF_KEYS = "keys "
+"""Failures of keys are counted apart from those of passwords."""
 _LONGEST_PROOF = 4096
 _TOLD_APART_BY = ("user-agent", "accept-language", "accept-encoding")
 
@@ -57,36 +58,36 @@ def welcome(request: Request, shop: Shop, caller: Caller) -> None:
     if key is None:
         return
     if key.publishable and not request.scope["path"].startswith(_FOR_PAGES):
-        raise PermissionTooSmall("A publishable key opens the catalogue, carts and checkouts only.")
+        shop.guards.usage.failed(key.id, route_of(request))
+        raise PermissionTooSmall("A publishable key is for what shoppers do.")
     shop.guards.usage.used(key.id, route_of(request), address, publishable=key.publishable)
 
 
 async def known_key(request: Request, shop: Shop, key: str, secret: str) -> ConsumerKey:
     """The consumer key of the pair, when it may be used from here. Failures are limited by the
-    address, counted and noted."""
+    address, counted and noted. A right pair is never refused for the wrong ones of others: a
+    storefront that calls from a server has one address for everybody."""
     place = Place(address_of(request), _origin_of(request))
     guards = shop.guards
-    if not shop.credentials.recalls_key(key, secret):
-        await look(request, shop)
     try:
         return await shop.credentials.consumer_key(key, secret, place)
     except KeyNotAccepted as refused:
         guards.usage.failed(refused.key_id, route_of(request))
         detail = {"reason": refused.reason}
+        await failed(request, shop, _OF_KEYS)
         guards.journal.note("key.refused", f"key {refused.key_id}", detail, by=_stranger(request))
-        await failed(request, shop)
         raise
     except AuthenticationFailed:
         guards.usage.failed(UNKNOWN, "")
+        await failed(request, shop, _OF_KEYS)
         guards.journal.note("key.unknown", "", by=_stranger(request))
-        await failed(request, shop)
         raise
 
 
 async def admit(request: Request, shop: Shop, caller: Caller, operation: Operation) -> None:
     """Counts the request for its caller; RateLimited when there were too many."""
     limits = shop.guards.limits
-    if limits is not None and not request.scope.get(SUMMARY):
+    if limits is not None and not request.scope.get(UNCOUNTED):
         who = counted_for(caller, address_of(request))
         reading = request.method == "GET" and operation is not Operation.CHECKOUT_PROCESS
         try:
@@ -118,11 +119,19 @@ async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Ac
     """The account of a password. Attempts are limited before the costly check: those as one
     account from one address, until one succeeds; and those that fail from one address. Each is
     noted; of sign-ins that every request repeats, the first in a quarter of an hour."""
-    known = shop.credentials.recalled(login, password)
+    credentials = shop.credentials
+    known = credentials.recalled(login, password)
     if known is not None:
         return known
+    # A page that sends many requests at once signs in once, for all of them.
+    async with credentials.turn(login, password):
+        known = credentials.recalled(login, password)
+        return known or await _sign_in(request, shop, login, password)
+
+
+async def _sign_in(request: Request, shop: Shop, login: str, password: str) -> Account:
     limits, journal = shop.guards.limits, shop.guards.journal
-    named = hashlib.sha256(login.lower().encode()).hexdigest()[:32]
+    named = audit.login_digest(login)
     attempt = f"{named} {household(address_of(request))}"
     if limits is not None:
         await _count(request, limits, Operation.SIGN_IN, attempt, reading=False)
@@ -137,7 +146,7 @@ async def sign_in(request: Request, shop: Shop, login: str, password: str) -> Ac
         await failed(request, shop)
         raise
     if limits is not None:
-        await limits.forgive(Operation.SIGN_IN, attempt)
+        await limits.forgive(Operation.SIGN_IN, attempt, lambda: fingerprint(request))
     if shop.guards.first_sign_in(account.id, by.address):
         journal.note("account.signed_in", f"account {account.id}", by=by)
     return account
@@ -177,23 +186,28 @@ def _origin_of(request: Request) -> str:
 
 
 async def look(request: Request, shop: Shop) -> None:
-    """RateLimited when too much has failed from this address."""
+    """RateLimited when too many guesses from this address were wrong: passwords, e-mails."""
     limits = shop.guards.limits
     if limits is not None:
         place = household(address_of(request))
-        standing = await limits.look(Operation.SIGN_IN_FAILURES, place)
-        if not standing.allowed:
+        standing = await limits.look(
+            Operation.SIGN_IN_FAILURES, place, lambda: fingerprint(request)
+        )
+        if standing is not None and not standing.allowed:
             _tell(request, limits, standing)
 
 
-async def failed(request: Request, shop: Shop) -> None:
-    """Counts a wrong guess for the address that it came from: of a password, a key, an e-mail."""
+async def failed(request: Request, shop: Shop, of: str = "") -> None:
+    """Counts a wrong guess for the address that it came from; RateLimited when it was one too
+    many."""
     limits = shop.guards.limits
     if limits is not None:
-        place = household(address_of(request))
-        await limits.count(
+        place = f"{of}{household(address_of(request))}"
+        standing = await limits.count(
             Operation.SIGN_IN_FAILURES, place, lambda: fingerprint(request), reading=False
         )
+        if standing is not None and not standing.allowed:
+            _tell(request, limits, standing)
 
 
 async def _count(

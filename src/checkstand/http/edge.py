@@ -54,7 +54,7 @@ class Edge:
             await send(message)
 
         try:
-            ended = self._transport.arrive(scope)
+            ended = await self._transport.arrive(scope)
             if ended is not None:
                 await ended(scope, receive, stamped)
                 return

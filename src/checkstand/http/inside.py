@@ -15,10 +15,9 @@ WITHIN = "checkstand.within"
 """In the scope of a request that is a part of another one."""
 REHEARSAL = "checkstand.rehearsal"
 """In the scope of a request that is only read and validated, not carried out."""
+UNCOUNTED = "checkstand.uncounted"
+"""In the scope of a request that no client has asked for: no limit counts it."""
 
-SUMMARY = "checkstand.summary"
-"""In the scope of a request that only reads what the answer to another one is to say: that one was
-counted, so this is not."""
 
 _KEPT = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
 

@@ -50,6 +50,7 @@ _LONGEST_LOGIN = 4096
 _NOT_IN_KEYS = re.compile(r"[^a-z0-9_-]")
 _JSON_TYPE = re.compile(r"application/([\w.!#$&^-]+\+)?json", re.ASCII)
 _CREDENTIALS = ("consumer_key", "consumer_secret", "cart_key", "username", "password")
+_PASSWORD = "customer_password"  # noqa: S105 - the name of a field
 # Addresses end up in logs: what is secret is taken from bodies only.
 _OF_THE_BODY_ONLY = frozenset(
     (
@@ -68,7 +69,6 @@ _OF_THE_BODY_ONLY = frozenset(
 _ABOUT_THE_ANSWER = frozenset(
     ("_fields", "_method", "_skip_cache", "config", "fields", "formatted", "thumb")
 )
-_PASSWORD = "customer_password"  # noqa: S105 - the name of a field
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -30,6 +31,8 @@ EXPOSED_HEADERS = (
 )
 _LOCAL_ORIGIN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?")
 _API = "/wp-json/"
+_FOR_PAGES = "/wp-json/cocart/"
+"""What pages that a key names may read. Administration is not for a shop's pages."""
 _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -69,6 +72,14 @@ class Cors:
         return ()
 
 
+Named = Callable[[Scope, str], Awaitable[bool]]
+"""Whether a publishable key of the shop names this origin."""
+
+
+async def _nobody(scope: Scope, origin: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Transport:
     """`hsts_seconds`: how long browsers are told to come by HTTPS only; 0 tells them nothing."""
@@ -77,18 +88,18 @@ class Transport:
     require_https: bool = True
     hsts_seconds: int = 0
     cors: Cors = Cors()
+    named: Named = _nobody
 
-    def arrive(self, scope: Scope) -> Response | None:
+    async def arrive(self, scope: Scope) -> Response | None:
         """Notes on the request where it comes from. An answer when it ends here: what came over
         the internet without encryption, and what a browser asks before a request."""
         state = scope["state"]
         state["address"], state["secure"] = self.peers.seen(scope)
-        state["answer_headers"] = []
+        state["answer_headers"], state["shared"] = [], ()  # also when the next line fails
+        state["shared"] = await self._allowed(scope)
         if self.require_https and not state["secure"] and not is_local(state["address"]):
             return refusal_response(HttpsRequired())
-        if self.cors.on:
-            return self._preflight(scope)
-        return None
+        return _preflight(scope) if state["shared"] else None
 
     def complete(self, scope: Scope, headers: list[Header]) -> list[Header]:
         """The headers of an answer, with those that every answer has and this one has not."""
@@ -101,30 +112,37 @@ class Transport:
             private = True
         else:
             private = any(n == b"cache-control" and b"no-store" in v for n, v in headers)
-        if b"vary" not in present and (private or self.cors.on):
+        if b"vary" not in present:
             done.append(_VARY if private else _VARY_ORIGIN)
         if state["secure"] and self.hsts_seconds:
             done.append((b"strict-transport-security", b"max-age=%d" % self.hsts_seconds))
-        if self.cors.on and scope["path"].startswith(_API):
-            done += self._shared(scope)
+        if shared := state["shared"]:
+            done += (*shared, _EXPOSED)
         return done
 
-    def _preflight(self, scope: Scope) -> Response | None:
-        if scope["method"] != "OPTIONS" or not scope["path"].startswith(_API):
-            return None
-        asked = _header(scope, b"access-control-request-method")
-        if not asked or not self.cors.headers(_header(scope, b"origin")):
-            return None
-        response = Response(status_code=204)
-        response.raw_headers += _PREFLIGHT
-        return response
-
-    def _shared(self, scope: Scope) -> tuple[Header, ...]:
+    async def _allowed(self, scope: Scope) -> tuple[Header, ...]:
+        """What lets the page that asks read the answer; nothing for one that may not."""
+        path = scope["path"]
+        if not path.startswith(_API):
+            return ()
         origin = _header(scope, b"origin")
         if not origin:
-            return ((b"access-control-allow-origin", b"*"), _EXPOSED)
+            return ((b"access-control-allow-origin", b"*"),) if self.cors.on else ()
         allowed = self.cors.headers(origin)
-        return (*allowed, _EXPOSED) if allowed else ()
+        if not allowed and path.startswith(_FOR_PAGES) and await self.named(scope, origin):
+            return ((b"access-control-allow-origin", origin.encode("latin-1")), _CREDENTIALS)
+        return allowed
+
+
+def _preflight(scope: Scope) -> Response | None:
+    """The answer to what a browser asks before a request of a page that may send it."""
+    if scope["method"] != "OPTIONS" or not _header(scope, b"origin"):
+        return None
+    if not _header(scope, b"access-control-request-method"):
+        return None
+    response = Response(status_code=204)
+    response.raw_headers += _PREFLIGHT
+    return response
 
 
 def _header(scope: Scope, wanted: bytes) -> str:

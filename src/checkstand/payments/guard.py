@@ -24,6 +24,9 @@ class Guard(Protocol):
     async def before_charge(self, connection: Connection, charge: Charge, now: datetime) -> None:
         """Raises a Refusal when the charge must not be opened. In the transaction that opens it."""
 
+    def after_charge(self, attempt_id: str) -> None:
+        """The gateway has answered, and did not decline."""
+
     async def after_decline(self, connection: Connection, attempt_id: str, now: datetime) -> None:
         """The gateway declined. In the transaction that settles it, whoever settles: the client's
         own request, a webhook or the worker."""
@@ -33,6 +36,9 @@ class NoGuard:
     """Lets everything pass."""
 
     async def before_charge(self, connection: Connection, charge: Charge, now: datetime) -> None:
+        return None
+
+    def after_charge(self, attempt_id: str) -> None:
         return None
 
     async def after_decline(self, connection: Connection, attempt_id: str, now: datetime) -> None:

@@ -129,7 +129,10 @@ class Payments:
         gateway = self.gateways.get(attempt.gateway)
         if gateway is None:  # continued, and taken out of the settings meanwhile
             return Unknown("the gateway is not in the settings")
-        return await self._asked("charge", attempt, gateway.charge(attempt, payment))
+        outcome = await self._asked("charge", attempt, gateway.charge(attempt, payment))
+        if not isinstance(outcome, Declined):  # that ends where it is counted
+            self.guard.after_charge(attempt.id)
+        return outcome
 
     async def lookup(self, attempt: Attempt) -> Outcome:
         """Unknown also when the gateway has been taken out of the settings meanwhile."""

@@ -77,7 +77,7 @@ class RateLimitSettings(Section):
         "10/minute", description="Attempts to sign in as one account from one address."
     )
     sign_in_failures: Rate = Field(
-        "60/minute", description="Failed attempts to sign in from one address."
+        "60/minute", description="Failed attempts to sign in, and refused keys, from one address."
     )
     cart_link: Rate = Field("20/minute", description="Making and opening load-cart links.")
     other: Rate = Field("25/10 seconds", description="Everything else.")

@@ -163,8 +163,12 @@ class Counter:
 
     async def _try(self, do: _Deed, item: RateLimitItem, who: str) -> Standing | None:
         """What the shared store says; None while it does not answer."""
-        if self._shared is None or self._monotonic() < self._ask_again_at:
+        now = self._monotonic()
+        if self._shared is None or now < self._ask_again_at:
             return None
+        if self._down:
+            # One request tries whether it is back, and the others do not wait for that.
+            self._ask_again_at = now + _LEFT_ALONE
         try:
             async with asyncio.timeout(self._patience):
                 standing = await do(self._shared, item, who)
@@ -188,6 +192,7 @@ class Counter:
     def _is_back(self) -> None:
         if self._down:
             self._down = False
+            self._ask_again_at = 0.0
             _log.warning("the shared rate limits can be reached again")
 
 

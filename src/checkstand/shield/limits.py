@@ -75,24 +75,24 @@ class RateLimits:
     ) -> Standing | None:
         """Counts one request; None when it is not limited. A read passes when the shared store
         cannot be reached, anything else is then counted by this process."""
-        text = self._rules[operation]
-        if self._hooks:
-            ask = self._asked(Ask(operation, caller, fingerprint(), text))
-            if ask is None:
-                return None
-            caller, text = ask.caller, ask.limit
-        who = f"{operation.value}/{caller}"
-        return await self._counter.hit(self._item(text), who, must_count=not reading)
+        found = self._found(operation, caller, fingerprint)
+        if found is None:
+            return None
+        return await self._counter.hit(*found, must_count=not reading)
 
-    async def look(self, operation: Operation, caller: str) -> Standing:
-        """How the caller stands, without counting; what cannot be looked up is allowed."""
-        item = self._item(self._rules[operation])
-        return await self._counter.look(item, f"{operation.value}/{caller}")
+    async def look(
+        self, operation: Operation, caller: str, fingerprint: Fingerprint
+    ) -> Standing | None:
+        """How the caller stands, without counting; None when it is not limited. What cannot be
+        looked up is allowed."""
+        found = self._found(operation, caller, fingerprint)
+        return await self._counter.look(*found) if found is not None else None
 
-    async def forgive(self, operation: Operation, caller: str) -> None:
+    async def forgive(self, operation: Operation, caller: str, fingerprint: Fingerprint) -> None:
         """Forgets what was counted for the caller."""
-        item = self._item(self._rules[operation])
-        await self._counter.forgive(item, f"{operation.value}/{caller}")
+        found = self._found(operation, caller, fingerprint)
+        if found is not None:
+            await self._counter.forgive(*found)
 
     def change(self, rules: Mapping[Operation, str]) -> None:
         """Other limits from now on."""
@@ -105,6 +105,19 @@ class RateLimits:
         """What a caller is told who asked too often."""
         wait = max(1, math.ceil(standing.reset - self._clock()))
         return RateLimited(f"Too many requests; wait {wait} s.", retry_after=wait)
+
+    def _found(
+        self, operation: Operation, caller: str, fingerprint: Fingerprint
+    ) -> tuple[RateLimitItem, str] | None:
+        """The limit that holds and whom it is counted for, as the hooks will have it; None for no
+        limit."""
+        text = self._rules[operation]
+        if self._hooks:
+            ask = self._asked(Ask(operation, caller, fingerprint(), text))
+            if ask is None:
+                return None
+            caller, text = ask.caller, ask.limit
+        return self._item(text), f"{operation.value}/{caller}"
 
     def _asked(self, ask: Ask) -> Ask | None:
         """What the hooks make of it, in their order. A hook that fails changes nothing."""

@@ -5,8 +5,9 @@ address, the cart, the e-mail, the account and the gateway as a whole, in the da
 processes see the same and a restart forgets nothing. Only declines count: no success, no replay, no
 gateway that takes no card. Values are kept as digests.
 
-Charges that are under way when a budget runs out still go through: a budget may be overrun by as
-many as are at the gateway at that moment.
+Carts can be made in peace and paid for in one moment. So charges that are at their gateway right
+now count, for the address, the e-mail and the account, as if they were declined: when one of them
+succeeds, its place is free again. Each process knows its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from checkstand.kit import crypto
 from checkstand.kit.network import household
 from checkstand.shield import store
 from checkstand.shield.store import Decision
+from checkstand.shield.volley import UnderWay
 from checkstand.storage.database import Connection, Database
 
 _log = logging.getLogger(__name__)
@@ -45,6 +47,12 @@ class Dimension(StrEnum):
     EMAIL = "email"
     ACCOUNT = "account"
     GATEWAY = "gateway"
+
+
+_IN_VOLLEYS = frozenset((Dimension.ADDRESS, Dimension.EMAIL, Dimension.ACCOUNT))
+"""Of which what is under way counts: a cart has one charge at a time, a gateway many good ones."""
+_SOON = 5
+"""Seconds until a charge that is under way has probably ended."""
 
 
 class ChargeLike(Protocol):
@@ -86,6 +94,15 @@ class Budget:
         return cls(found.amount, found.get_expiry())
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """When charges of one value were declined, the oldest first, and how many are at their gateway
+    right now, where that counts."""
+
+    declines: list[datetime]
+    under_way: int
+
+
 Alert = Callable[[str, str, dict[str, object]], None]
 
 
@@ -98,6 +115,7 @@ class Velocity:
     exempt: Collection[str]
     alert: Alert
     challenge: Challenge | None = None
+    _under_way: UnderWay = field(default_factory=UnderWay)
     _decisions: list[Decision] = field(default_factory=list)
     _alerted: dict[str, datetime] = field(default_factory=dict)
 
@@ -109,17 +127,29 @@ class Velocity:
             return
         marks = self._marks(charge)
         since = {name: now - timedelta(seconds=self._budget(name).seconds) for name in marks}
-        found = await store.ask(connection, charge.attempt_id, marks, since, now)
-        spent = {name: times for name, times in found.items() if self._is_spent(name, times)}
+        declines = await store.ask(connection, charge.attempt_id, marks, since, now)
+        # No await from here to where it begins: of many at once, each sees those before.
+        found = {
+            name: Seen(times, self._under_way.count(marks[name], now) if name in _IN_VOLLEYS else 0)
+            for name, times in declines.items()
+        }
+        spent = {name: seen for name, seen in found.items() if self._is_spent(name, seen)}
         if spent:
             self._stand(charge, found, spent, now)
-        elif any(found.values()):
+        elif any(declines.values()):
             self._note("allowed", charge, found, "within every budget", now)
+        values = [value for name, value in marks.items() if name in _IN_VOLLEYS]
+        self._under_way.begin(charge.attempt_id, values, now)
+
+    def after_charge(self, attempt_id: str) -> None:
+        """The gateway has answered, and did not decline."""
+        self._under_way.end(attempt_id)
 
     async def after_decline(self, connection: Connection, attempt_id: str, now: datetime) -> None:
         """Counts the decline, once."""
         if self.mode is not Mode.OFF and await store.declined(connection, attempt_id, now):
             _log.info("the shield counts a decline: attempt %s", attempt_id)
+        self._under_way.end(attempt_id)
 
     async def proven(self, proof: str, address: str) -> bool:
         """Whether what a client sent passes the challenge. Asked before anything is locked: a
@@ -152,8 +182,8 @@ class Velocity:
     def _stand(
         self,
         charge: ChargeLike,
-        found: Mapping[str, list[datetime]],
-        spent: Mapping[str, list[datetime]],
+        found: Mapping[str, Seen],
+        spent: Mapping[str, Seen],
         now: datetime,
     ) -> None:
         """What is done about a budget that is spent."""
@@ -167,7 +197,7 @@ class Velocity:
             return
         verdict = "challenged" if self.challenge is not None else "refused"
         self._note(verdict, charge, found, f"spent: {names}", now)
-        wait = max(self._free_again(name, times, now) for name, times in spent.items())
+        wait = max(self._free_again(name, seen.declines, now) for name, seen in spent.items())
         asked = {"challenge": dict(self.challenge.describe())} if self.challenge else {}
         raise TooManyDeclines(data=asked, retry_after=wait)
 
@@ -189,12 +219,15 @@ class Velocity:
     def _budget(self, name: str) -> Budget:
         return self.budgets[Dimension(name)]
 
-    def _is_spent(self, name: str, times: list[datetime]) -> bool:
-        return len(times) >= self._budget(name).declines
+    def _is_spent(self, name: str, seen: Seen) -> bool:
+        return len(seen.declines) + seen.under_way >= self._budget(name).declines
 
     def _free_again(self, name: str, times: list[datetime], now: datetime) -> int:
-        """Seconds until one of the declines that spent the budget is out of its window."""
+        """Seconds until one of the declines that spent the budget is out of its window, or one of
+        the charges under way has ended."""
         budget = self._budget(name)
+        if len(times) < budget.declines:
+            return _SOON
         blocking = times[-budget.declines]
         free = blocking + timedelta(seconds=budget.seconds)
         return max(1, math.ceil((free - now).total_seconds()))
@@ -203,19 +236,22 @@ class Velocity:
         self,
         verdict: str,
         charge: ChargeLike,
-        found: Mapping[str, list[datetime]],
+        found: Mapping[str, Seen],
         reason: str,
         now: datetime,
     ) -> None:
         counts = {
             name: {
-                "declines": len(times),
+                "declines": len(seen.declines),
+                "under_way": seen.under_way,
                 "limit": self._budget(name).declines,
                 "seconds": self._budget(name).seconds,
             }
-            for name, times in found.items()
+            for name, seen in found.items()
         }
-        said = ", ".join(f"{n} {c['declines']}/{c['limit']}" for n, c in counts.items())
+        said = ", ".join(
+            f"{n} {c['declines']}+{c['under_way']}/{c['limit']}" for n, c in counts.items()
+        )
         level = logging.INFO if verdict == "allowed" else logging.WARNING
         _log.log(
             level, "shield: %s (%s; %s) %s", verdict, reason, said, audit.origin.get().request_id

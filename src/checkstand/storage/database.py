@@ -116,6 +116,18 @@ class Database:
             ):
                 yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection that reads everything as it was at its first statement. For commands that
+        walk through a table; between two statements it may pause as long as it likes."""
+        with _connection_trouble():
+            async with (
+                self._pool.acquire(timeout=self._acquire_timeout) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                yield connection
+
     async def server(self) -> tuple[int, datetime]:
         """The server's version (160014 for 16.14) and its clock, for who examines it."""
         async with self.acquire() as connection:

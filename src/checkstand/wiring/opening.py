@@ -38,7 +38,8 @@ async def open_shop(
     `clock`, `gateways`, `hooks` (added to those of the settings) and the mail's `carrier` (instead
     of the settings') come in here for tests. `reread` gives the settings anew when a reload
     is announced, `on_reload` gets the shop built of them. `work`: whether the worker runs in this
-    process; None as the settings say.
+    process; None as the settings say. False leaves out everything that a shop does by itself; what
+    its guards note is then written by `guards.flush()` and at the end.
     """
     url = settings.database.url
     if not url:
@@ -59,8 +60,9 @@ async def open_shop(
             asyncio.create_task(
                 changes.listen(settings.database.direct_url, forget, {"settings": reload})
             ),
-            asyncio.create_task(shop.guards.run()),
         ]
+        if work is not False:
+            background.append(asyncio.create_task(shop.guards.run()))
         await shop.guards.note_settings(settings)
         reload.set_to_work(settings)
         try:

@@ -165,6 +165,11 @@ def build(
         post,
         before.credentials if before else Credentials(database, clock=clock),
     )
+
+    def forget_people() -> None:
+        people.forget()
+        guards.pages.forget()
+
     back_office = BackOffice(charging)
     webhooks = Inbound(database, payments, clock)
     if before is not None:
@@ -203,7 +208,7 @@ def build(
         earlier_orders=people.earlier_orders,
         history=people.history,
         post=post,
-        forget_people=people.forget,
+        forget_people=forget_people,
     )
 
 

@@ -148,13 +148,16 @@ def test_doctor_looks_at_the_limits(run, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("CHECKSTAND_RATE_LIMITS__STORE_URL", url)
         assert "✓ rate limits: the shared store answers" in run("doctor").output
     assert "! rate limits: the shared store does not answer" in run("doctor").output
-    made = run(
-        "keys", "create", "--name", "p", "--publishable", "--origin", "https://shop.example"
-    )  # fmt: skip
-    assert made.exit_code == 0
-    assert 'Add "https://shop.example" to security.cors_origins' in run("doctor").output
-    monkeypatch.setenv("CHECKSTAND_SECURITY__CORS_ORIGINS", '["https://shop.example"]')
-    assert "cors_origins" not in run("doctor").output
+
+
+def test_doctor_misses_the_proxy(run, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    assert "✓ proxies: none" in run("doctor").output
+    monkeypatch.setenv("CHECKSTAND_SERVER__BASE_URL", "https://shop.example")
+    found = run("doctor")
+    assert "! proxies: none, and the shop is https://shop.example" in found.output
+    assert "security.trusted_proxies" in found.output
+    monkeypatch.setenv("CHECKSTAND_SECURITY__TRUSTED_PROXIES", '["10.0.0.0/8"]')
+    assert "✓ proxies: 10.0.0.0/8; clients are named in x-forwarded-for" in run("doctor").output
 
 
 def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]

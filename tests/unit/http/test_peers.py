@@ -50,6 +50,12 @@ def test_nobody_is_believed_who_is_not_trusted(header: str) -> None:
         ("", PROXY),
         ("nonsense", PROXY),
         ("10.0.0.1, 10.0.0.2", "10.0.0.1"),
+        (f"{LIAR}, ::ffff:10.0.0.1", LIAR),  # ours, written as IPv6
+        (f"{LIAR}, {CLIENT},", PROXY),
+        ("9" * 5000 + f", {CLIENT}", CLIENT),
+        ("10.0.0.1, " * 1000 + "10.0.0.2", "10.0.0.1"),
+        (f'"{LIAR}", {CLIENT}', CLIENT),
+        (f"{LIAR}%eth0, {CLIENT}%eth0", PROXY),
     ],
 )
 def test_the_list_is_read_from_its_near_end(said: str, address: str) -> None:
@@ -72,6 +78,12 @@ def test_several_header_lines_are_one_list() -> None:
         (f'for={LIAR};x="a,b", for={CLIENT}', (CLIENT, False)),
         (f"for=_hidden, for={CLIENT}", (CLIENT, False)),
         ("for=unknown", (PROXY, False)),
+        # What a client wrote to swallow what the proxy puts behind it.
+        (f'for={LIAR};a=", for="[2001:db8::9]";proto=http', ("2001:db8::9", False)),
+        (f'for={LIAR};proto=https;a="\\, for={CLIENT}', (CLIENT, False)),
+        (f'for={LIAR};a=", for="[2001:db8::9]:1", for=10.0.0.1', ("2001:db8::9", False)),
+        (f"for={LIAR};for={CLIENT}", (PROXY, False)),
+        (f"{LIAR};proto=https", (PROXY, False)),
         ("proto=https", (PROXY, False)),
     ],
 )
@@ -97,6 +109,18 @@ def test_the_scheme_is_what_the_nearest_proxy_says() -> None:
 def test_a_socket_file_is_trusted_by_name_only() -> None:
     assert seen(LISTED, None, x_forwarded_for=CLIENT)[0] == ""
     assert seen(Peers(["unix"], "x-forwarded-for"), None, x_forwarded_for=CLIENT)[0] == CLIENT
+
+
+def test_a_proxy_that_is_not_trusted_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    peers = Peers([], "x-forwarded-for")
+    for peer in ("2a00:1450::1", "8.8.8.8"):
+        assert seen(peers, peer, x_forwarded_for=CLIENT)[0] == peer
+    assert seen(peers, PROXY)[0] == PROXY
+    assert not caplog.records, "anybody on the internet may send such headers"
+    for _ in range(3):
+        assert seen(peers, PROXY, x_forwarded_for=CLIENT)[0] == PROXY
+    (said,) = caplog.records
+    assert "10.0.0.7 sends forwarding headers" in said.getMessage()
 
 
 def test_local_and_households() -> None:

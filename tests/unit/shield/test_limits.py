@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from limits import parse
 
 from checkstand.errors import ConfigurationError
 from checkstand.shield import counting
@@ -119,11 +121,16 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_look_and_forgive_do_not_count() -> None:
     these = limits(Time(), "1/minute")
-    for _ in range(3):
-        assert (await these.look(Operation.OTHER, "a")).allowed
+
+    async def free() -> bool:
+        seen = await these.look(Operation.OTHER, "a", lambda: "")
+        assert seen is not None
+        return seen.allowed
+
+    assert [await free() for _ in range(3)] == [True] * 3
     assert (await ask(these)).allowed
-    assert not (await these.look(Operation.OTHER, "a")).allowed
-    await these.forgive(Operation.OTHER, "a")
+    assert not await free()
+    await these.forgive(Operation.OTHER, "a", lambda: "")
     assert (await ask(these)).allowed
 
 
@@ -140,6 +147,29 @@ async def test_without_the_shared_store_reads_pass_and_the_rest_is_counted_here(
     assert allowed == [True] * 3 + [False] * 2
     assert len(caplog.records) == 1, "said once, not per request"
     assert "cannot be reached" in caplog.text
+
+
+class Silent(InProcess):
+    """A store that is asked and does not answer."""
+
+    asked = 0
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        self.asked += 1
+        await asyncio.sleep(60)
+        return True
+
+
+async def test_one_request_tries_whether_the_store_is_back() -> None:
+    """The others go on at once: a black hole costs one of them its patience, not all."""
+    clock, store = Time(), Silent()
+    counter = Counter(InProcess(), store, lambda: clock.now, patience=0.05)
+    item = parse("3/minute")
+    await asyncio.gather(*(counter.hit(item, str(n), must_count=True) for n in range(20)))
+    met = store.asked
+    clock.now += 3
+    await asyncio.gather(*(counter.hit(item, str(n), must_count=True) for n in range(20)))
+    assert store.asked == met + 1
 
 
 async def test_the_shared_store_goes_and_comes_back(caplog: pytest.LogCaptureFixture) -> None:

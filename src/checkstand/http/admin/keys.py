@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,9 +47,16 @@ class KeyIn(BaseModel):
         )
 
 
+def _not_boolean(value: object) -> object:
+    """`false` is no time: it would end the key at once."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 class RotateIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    overlap_seconds: int = Field(
+    overlap_seconds: Annotated[int, BeforeValidator(_not_boolean)] = Field(
         86_400, ge=0, le=7_776_000, description="How long the old key still works."
     )
 

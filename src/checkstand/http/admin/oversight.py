@@ -20,7 +20,9 @@ Before = Annotated[
     int, Query(ge=1, le=2**63 - 1, description="Only those with a smaller `id`, for paging.")
 ]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
-Wanted = Annotated[str, Query(max_length=100, description="Only these; empty: all.")]
+Wanted = Annotated[
+    str, Query(max_length=100, pattern=r"^[ -~]*$", description="Only these; empty: all.")
+]
 LAST = 2**63 - 1
 
 
@@ -55,7 +57,7 @@ class DecisionOut(BaseModel):
     gateway: str
     request_id: str
     counts: dict[str, dict[str, int]] = Field(
-        description="Declines, limit and seconds of each budget that was looked at."
+        description="Declines, charges under way, limit and seconds of each budget looked at."
     )
     reason: str
 

@@ -21,12 +21,14 @@ from starlette.responses import Response
 
 from checkstand.errors import NotInBatch, ParameterInvalid
 from checkstand.http import forms
+from checkstand.http.admission import admit
 from checkstand.http.answers import JSON, PRIVATE, dump
 from checkstand.http.cocart.v2.schemas import CartOut
 from checkstand.http.describe import WRITING, errors
 from checkstand.http.inputs import EmptyObject, as_given_object
-from checkstand.http.inside import REHEARSAL, SUMMARY, WITHIN, Reply, ask
+from checkstand.http.inside import REHEARSAL, UNCOUNTED, WITHIN, Reply, ask
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
+from checkstand.shield.limits import Operation
 
 MOST = 25
 """Parts of one batch (contract README 9)."""
@@ -126,7 +128,7 @@ async def batch(body: BatchIn, request: Request) -> Response:
     told = [reply for _, reply in replies]
     if all(reply.status < 300 and _about_cart(part) for part, reply in replies):
         parts = _Parts(request, told)
-        cart = await parts.send(_Part("GET", _CART, _shaping(request), b"", {}), SUMMARY)
+        cart = await parts.send(_Part("GET", _CART, _shaping(request), b"", {}), UNCOUNTED)
         if cart.status == 200:
             return _merged(cart, told)
     return _each(told)
@@ -155,14 +157,15 @@ async def _carried_out(request: Request, body: BatchIn) -> list[tuple[_Part, Rep
     """The parts with their answers; or the answer of a batch that is not carried out."""
     if request.scope.get(WITHIN):
         raise NotInBatch
-    # Credentials that are sent must be right, also where no part needs any. It is the parts that
-    # are counted: otherwise a batch of as many as a limit allows could not be.
-    await visit(request, None)
+    # Credentials that are sent must be right, also where no part needs any. Limits count the parts,
+    # each as what it is: a full batch is as many requests as it has parts.
+    caller, shop = await visit(request, None)
     await ticket(request, "batch", lambda replies: replies)
     parts = [_part(request, index, part) for index, part in enumerate(body.requests)]
     if body.validation == "require-all-validate":
         rehearsed = [await _Parts(request).send(part, REHEARSAL) for part in parts]
         if any(reply.status >= 300 for reply in rehearsed):
+            await admit(request, shop, caller, Operation.OTHER)
             return _each(
                 [reply if reply.status >= 300 else None for reply in rehearsed],
                 failed="validation",
@@ -283,7 +286,7 @@ def _merged(cart: Reply, told: Sequence[Reply]) -> Response:
             for kind, texts in (found or {}).items():
                 notices.setdefault(kind, []).extend(texts)
         body["notices"] = notices or []
-    return Response(dump(body), 200, {**_shown(cart.headers), **PRIVATE}, JSON)
+    return Response(dump(body), 200, {**_standing(told), **_shown(cart.headers), **PRIVATE}, JSON)
 
 
 def _each(replies: Sequence[Reply | None], failed: str = "") -> Response:
@@ -292,11 +295,21 @@ def _each(replies: Sequence[Reply | None], failed: str = "") -> Response:
         reply and {"status": reply.status, "headers": _shown(reply.headers), "body": reply.json()}
         for reply in replies
     ]
-    headers = dict(PRIVATE)
+    headers = {**PRIVATE, **_standing([reply for reply in replies if reply])}
     keys = [reply.headers["cart-key"] for reply in replies if reply and "cart-key" in reply.headers]
     if keys:
         headers |= {"Cart-Key": keys[-1], "CoCart-API-Cart-Key": keys[-1]}
     return Response(dump(body), 207, headers, JSON)
+
+
+def _standing(told: Sequence[Reply]) -> dict[str, str]:
+    """How the caller stands after the last part, and how long to wait when one was too many."""
+    last = told[-1].headers if told else {}
+    return {
+        name: value
+        for name, value in last.items()
+        if name.startswith("ratelimit-") or name == "retry-after"
+    }
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:

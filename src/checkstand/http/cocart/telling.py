@@ -41,8 +41,8 @@ def method(each: Description, saved: Iterable[SavedToken], kind: Callable[[str],
     }
 
 
-def saved_token(token: SavedToken, kind: Callable[[str], str] = str) -> dict[str, Any]:
-    """What a customer sees of what he saved; `kind` writes its type."""
+def saved_token(token: SavedToken, kind: Callable[[str], str]) -> dict[str, Any]:
+    """What a customer sees of what he saved (contract checkout.md 4.1)."""
     return {
         "id": token.id,
         "token": token.method.label,

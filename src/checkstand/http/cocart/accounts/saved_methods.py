@@ -26,7 +26,7 @@ async def list_saved_methods(request: Request) -> Response:
     """What who is signed in can pay with again, the default first; never a provider's token."""
     caller, shop = await visit(request)
     body: list[dict[str, Any]] = [
-        telling.saved_token(token) for token in await shop.saved_methods.all(caller)
+        telling.saved_token(token, str) for token in await shop.saved_methods.all(caller)
     ]
     return answer(request, body)
 
