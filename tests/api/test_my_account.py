@@ -363,6 +363,40 @@ async def test_a_new_email_counts_once_it_is_confirmed(
     assert late.status_code == 400
 
 
+async def test_an_account_made_while_ordering_without_a_password(
+    empty_database: str, database: Database, letters: Letterbox, card: ScriptedGateway
+) -> None:
+    """Where the shop makes passwords, a link to choose one is mailed, once (v2-checkout 3.1)."""
+    async with database.acquire() as connection:
+        await product(connection)
+    card.script = [Declined("No.")]
+    settings = shop_settings(empty_database, accounts={"generate_password": True})
+    async with running(settings, carrier=letters, gateways={"card": card}) as shop:
+        said = (await shop.http.get(f"{V2}/checkout/config")).json()["account"]
+        assert said["registration_generate_password"] is True
+        await shop.ready_to_order()
+        body = {"create_account": True, "billing_address": BILLING, "payment_method": "card"}
+        first = (await shop.call("POST", f"{V2}/checkout", body)).json()
+        assert first["payment_result"]["payment_status"] == "failed"
+        link = (await letters.next(BILLING["email"])).text
+        placed = (await shop.call("POST", f"{V2}/checkout", body)).json()
+        assert placed["customer_id"] == first["customer_id"] > 0
+        again = (await shop.call("POST", f"{V2}/checkout", body)).json()
+        assert again["order_id"] == placed["order_id"]
+        key = link.partition("?key=")[2].split()[0]
+        chosen = {"key": key, "password": PASSWORD}
+        assert (await shop.http.post(f"{V2}/reset-password", json=chosen)).status_code == 200
+        seen = await shop.http.get(ME, headers=basic(BILLING["email"], PASSWORD))
+        assert seen.json()["user"]["id"] == placed["customer_id"]
+        changed = await letters.next(BILLING["email"])
+        assert "your account" not in changed.subject, "the welcome was mailed once"
+        assert letters.letters == []
+    settings = shop_settings(empty_database, accounts={"generate_password": False})
+    async with running(settings, carrier=letters) as shop:
+        said = (await shop.http.get(f"{V2}/checkout/config")).json()["account"]
+        assert said["registration_generate_password"] is False
+
+
 async def test_email_and_password_at_once(storefront: Storefront, letters: Letterbox) -> None:
     ines = await shopper(storefront)
     body = account(
