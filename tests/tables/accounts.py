@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.shapes import EMPTY_LIST, LOCAL_TIME, URL, UTC_TIME, Each, Text
 from tests.tables.preview import DISPLAY_DATE
 from tests.tables.v2_checkout import BILLING_ADDRESS, SHIPPING_ADDRESS
@@ -122,3 +124,9 @@ CANCELLED = {"success": {True}, "order_id": int, "order_status": {"Cancelled"}}
 VERIFIED = {"success": {True}, "email": str}
 PAIR = {"token": JWT, "refresh_token": REFRESH}
 VALID = {"message": {"Token is valid."}}
+SENT = {"success": {True}, "status": {"sent"}}
+
+
+def refusal(code: str, status: int) -> dict[str, Any]:
+    """The envelope of an error."""
+    return {"code": {code}, "message": str, "data": {"status": {status}}}
