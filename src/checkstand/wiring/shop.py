@@ -138,23 +138,10 @@ def build(
     it keeps; `post`: instead of the settings'."""
     post = post or (before.post if before else Post(carrier_of(settings)))
     rules, profile = shop_rules(settings), _profile(settings)
-    house = House(clock, profile.base_url)
     guards = before.guards if before else guarding.guards(settings, database, clock, hooks)
     meters = before.meters if before else Meters()
-    payments = Payments(
-        {**gateways_of(settings, house, database), **more_gateways},
-        guard=guards.velocity,
-        retired=retired(),
-        switched_off=switched_off(settings),
-        measure=meters.asked,
-    )
-    charging = Charging(
-        database=database,
-        payments=payments,
-        clock=clock,
-        hold_for=timedelta(minutes=settings.checkout.hold_minutes),
-        action_for=timedelta(minutes=settings.payments.action_minutes),
-    )
+    gateways = {**gateways_of(settings, House(clock, profile.base_url), database), **more_gateways}
+    charging = _charging(settings, database, clock, gateways, guards, meters)
     carts = _carts(settings, database, clock, rules, charging, before)
     people = people_of(
         settings,
@@ -171,7 +158,7 @@ def build(
         guards.pages.forget()
 
     back_office = BackOffice(charging)
-    webhooks = Inbound(database, payments, clock)
+    webhooks = Inbound(database, charging.payments, clock)
     if before is not None:
         webhooks = replace(webhooks, arrived=before.webhooks.arrived)
     return Shop(
@@ -195,7 +182,7 @@ def build(
         links=_links(settings, carts, profile),
         checkout=_checkout(settings, carts, charging, profile, people),
         orders=Orders(database),
-        payments=payments,
+        payments=charging.payments,
         guards=guards,
         saved_methods=SavedMethods(database),
         back_office=back_office,
@@ -209,6 +196,29 @@ def build(
         history=people.history,
         post=post,
         forget_people=forget_people,
+    )
+
+
+def _charging(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    gateways: Mapping[str, Gateway],
+    guards: Guards,
+    meters: Meters,
+) -> Charging:
+    return Charging(
+        database=database,
+        payments=Payments(
+            gateways,
+            guard=guards.velocity,
+            retired=retired(),
+            switched_off=switched_off(settings),
+            measure=meters.asked,
+        ),
+        clock=clock,
+        hold_for=timedelta(minutes=settings.checkout.hold_minutes),
+        action_for=timedelta(minutes=settings.payments.action_minutes),
     )
 
 
