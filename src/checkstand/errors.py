@@ -398,6 +398,12 @@ class CannotIncreaseQuantity(Refusal):
     text = "Only one of this product can be bought at a time."
 
 
+class CannotSwitchItem(Refusal):
+    code = "cocart_can_not_update_item"
+    status = 400
+    text = "This item cannot become that; remove it, and add what is wanted instead."
+
+
 class ItemAlreadyRestored(Refusal):
     code = "cocart_item_restored_to_cart"
     status = 405

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from checkstand.access import keys as key_room
 from checkstand.access.key_store import Terms
 from checkstand.access.principal import Permission
+from checkstand.http.cocart.v2.schemas import CartOut
+from checkstand.http.explained_schemas import TraceOut
 from checkstand.pricing import explaining
+from checkstand.promotions.model import CouponKind
 from checkstand.storage.database import Database
 from tests.api.test_v2_checkout import TOTALS
-from tests.makers import BILLING, PREVIEW, V2, Storefront, product, running, shop_settings
+from tests.makers import (
+    BILLING,
+    PREVIEW,
+    V2,
+    Storefront,
+    coupon,
+    product,
+    running,
+    shop_settings,
+)
 
 PATHS = (f"{V2}/cart", f"{V2}/checkout", f"{PREVIEW}/checkout")
 
@@ -36,6 +50,8 @@ async def test_every_total_is_explained(empty_database: str, database: Database,
         said = body.pop("explanation")
         assert body == plain
         assert set(said) == set(TOTALS)
+        for trace in said.values():
+            TraceOut.model_validate(trace)
         totals = (await shop.call("GET", f"{V2}/checkout")).json()["cart_totals"]
         for name, amount in totals.items():
             assert said[name]["amount"] == amount
@@ -113,3 +129,66 @@ async def test_explaining_costs_no_statement(storefront: Storefront) -> None:
     storefront.statements.clear()
     await storefront.call("GET", f"{V2}/checkout", explain="1")
     assert len(storefront.statements) == 1
+
+
+async def test_coupons_are_explained(empty_database: str, database: Database) -> None:
+    async with database.acquire() as connection:
+        await product(connection)
+        mug = await product(connection, name="Mug", slug="mug", regular_price=1250)
+        await coupon(connection, "third", amount=Decimal("33.3333"))
+        await coupon(connection, "five", kind=CouponKind.FIXED_CART, amount=Decimal(500))
+        await connection.execute(
+            "INSERT INTO tax_rates (country, rate, name, priority, tax_class) VALUES "
+            "('', 20, 'VAT', 1, '')"
+        )
+    taxed = {"enabled": True, "prices_include_tax": True}
+    async with running(shop_settings(empty_database, tax=taxed)) as shop:
+        await shop.add(quantity=3)
+        await shop.add(mug)
+        for code in ("third", "five"):
+            await shop.call("POST", f"{V2}/cart/apply-coupon", {"coupon": code})
+        body = (await shop.call("GET", f"{V2}/cart", keys=shop.keys, explain="1")).json()
+        said = body["explanation"]
+        CartOut.model_validate(body)
+        for name, amount in body["totals"].items():
+            assert said[name]["amount"] == amount
+            assert sum(int(part["amount"]) for part in said[name]["parts"]) == int(amount)
+            assert all(part["steps"] for part in said[name]["parts"])
+        [first, *_] = [p for p in said["discount_total"]["parts"] if p["name"] == "Premium T-Shirt"]
+        assert (first["of"], first["code"], first["label"]) == ("coupon", "third", "Coupon: third")
+        assert first["line"] == body["items"][0]["item_key"]
+        assert first["steps"] == [
+            {"rule": "price of all that it is for", "result": "7247"},
+            {
+                "rule": "per cent",
+                "rate": "33.3333%",
+                "exact": "2415.664251",
+                "rounding": "half up",
+                "result": "2416",
+            },
+            {
+                "rule": "share",
+                "rate": "5997 of 7247",
+                "rounding": "largest remainder",
+                "result": "1999",
+            },
+            {"rule": "line without tax, before less after coupons", "result": "2010"},
+            {
+                "rule": "share of the coupon",
+                "rate": "1999 of 2413",
+                "rounding": "largest remainder",
+                "result": "1665",
+            },
+        ]
+        five = [p for p in said["discount_total"]["parts"] if p["code"] == "five"]
+        assert [p["steps"][0] for p in five] == [
+            {"rule": "amount of the coupon", "result": "500"}
+        ] * 2
+        after = said["cart_contents_total"]["parts"][0]["steps"]
+        assert [step["rule"] for step in after] == [
+            "price",
+            "quantity",
+            "coupon",
+            "coupon",
+            "take out tax",
+        ]

@@ -40,7 +40,7 @@ ACCOUNT = {
     },
     "recent_order": {"order_id": int, "order_date": DISPLAY_DAY, "order_data": URL},
     "meta": {"is_customer_outside_base": bool, "is_vat_exempt": bool},
-    "extensions": EMPTY_LIST,
+    "extensions": ({"email_verification": {"verified": bool}}, EMPTY_LIST),
 }
 NEW_ACCOUNT = {
     **ACCOUNT,
@@ -116,7 +116,7 @@ ORDER = {
     "order_note": str,
     "order_notes": [{"date": str, "note": str}],
     "downloads": [DOWNLOAD],
-    "order_actions": (Each(ACTION, keys="cancel"), EMPTY_LIST),
+    "order_actions": (Each(ACTION, keys="view|cancel|pay"), EMPTY_LIST),
 }
 CANCELLED = {"success": {True}, "order_id": int, "order_status": {"Cancelled"}}
 VERIFIED = {"success": {True}, "email": str}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checkstand.cart import verbs
+from checkstand.cart.model import CartLine
 from checkstand.cart.verbs import Choice
 from checkstand.cart.view import LARGEST_TOTAL
 from checkstand.catalog import variations
@@ -33,6 +34,32 @@ class AddItem:
     price: str = ""
     """A unit price in major units of the base currency; "" for the product's own. Looked at only
     when the caller may set prices."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Options that stay chosen where `variation` says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a line becomes: another variation, by its ID or by options, or other data. None: as it
+    is."""
+
+    id: str | None = None
+    variation: Mapping[str, str] | None = None
+    item_data: Mapping[str, Any] | None = None
+
+    def __bool__(self) -> bool:
+        return any(each is not None for each in (self.id, self.variation, self.item_data))
+
+    def of(self, line: CartLine, quantity: int) -> AddItem:
+        """What would have to be added for it. Options that are not named stay chosen."""
+        if self.id is not None:
+            named = self.id
+        else:
+            named = str(line.sold_id if self.variation is None else line.product_id)
+        another = self.id is not None and self.id.strip() != str(line.sold_id)
+        data = line.item_data if self.item_data is None else self.item_data
+        before = {} if another else line.variation
+        return AddItem(named, quantity, self.variation or {}, data, before=before)
 
 
 async def choose(catalogue: Catalogue, item: AddItem, base: Currency) -> tuple[Product, Choice]:
@@ -43,13 +70,15 @@ async def choose(catalogue: Catalogue, item: AddItem, base: Currency) -> tuple[P
     product, chosen = given, dict[str, str]()
     if given.type is ProductType.VARIABLE:
         options = await catalogue.variations(given.id)
-        product, chosen = variations.match(given, options, item.variation)
+        wanted = variations.over(given, item.before, item.variation)
+        product, chosen = variations.match(given, options, wanted)
         verbs.check_type(product)
     elif given.type is ProductType.VARIATION:
         parent = (await catalogue.load([given.parent_id])).get(given.parent_id)
         if parent is None:
             raise ParentProductInvalid
-        chosen = variations.complete(parent, given, item.variation)
+        wanted = variations.over(parent, item.before, item.variation)
+        chosen = variations.complete(parent, given, wanted)
     price = own_price(item.price, base) if item.price else None
     return given, Choice(product, item.quantity, chosen, item.item_data, price)
 

@@ -9,6 +9,7 @@ from checkstand.cart import verbs
 from checkstand.cart.model import MOST_COUPONS, Cart
 from checkstand.cart.service import CartService
 from checkstand.cart.view import CartView, Notices, Scene, view
+from checkstand.customers import addresses
 from checkstand.errors import (
     CartTooLarge,
     CouponCannotAdd,
@@ -20,6 +21,7 @@ from checkstand.errors import (
     CouponUnknown,
     CouponUsageLimit,
     NoCouponsApplied,
+    ParameterInvalid,
     Refusal,
 )
 from checkstand.pricing.shop import ShopRules
@@ -76,6 +78,18 @@ def _reason(rejected: Rejected) -> dict[str, str]:
     return {"coupon": rejected.code, "reason": rejected.reason.value}
 
 
+def _contact(email: str) -> dict[str, str]:
+    """What `with_contact` takes over; ParameterInvalid."""
+    if not email:
+        return {}
+    alone = addresses.normalised(addresses.Address().merged({"email": email}))
+    if addresses.malformed(alone, "billing_address"):
+        raise ParameterInvalid(
+            "Invalid parameter(s): email.", data={"params": {"email": "is no e-mail address"}}
+        )
+    return {"email": email}
+
+
 @dataclass(frozen=True, slots=True)
 class CartCoupons:
     """The verbs. CouponsNotEnabled where the shop takes none."""
@@ -85,13 +99,13 @@ class CartCoupons:
     async def apply(
         self, caller: Caller, code: str, email: str = "", ticket: Ticket | None = None
     ) -> CartView:
-        """Applies a coupon. A well-formed `email` becomes the billing e-mail: some coupons are
-        for certain ones."""
+        """Applies a coupon. An `email` becomes the billing e-mail: some coupons are for certain
+        ones. ParameterInvalid for one that is not well-formed."""
         shop = self._enabled()
         code = clean_code(code)
         if not code:
             raise CouponCodeRequired
-        contact = {"email": email} if email else {}
+        contact = _contact(email)
 
         def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
             return apply(verbs.with_contact(cart, contact), code, scene, shop)
@@ -126,12 +140,12 @@ class CartCoupons:
         """The cart with the coupons that hold, for who orders with `email`; what does not hold any
         more is said. Nothing is stored: reading never writes (DECISIONS 20)."""
         shop = self._enabled()
+        contact = _contact(email)
         await self.carts.adopt(caller)
         seen = await self.carts.stored(caller)
         if seen is None:
             return await self.carts.read(caller)
         cart, scene = seen
-        contact = {"email": email} if email else {}
         checked = view(verbs.with_contact(cart, contact), scene, shop)
         if checked.quote.discounts and not checked.quote.rejected:
             checked.notices.setdefault("success", []).append("All coupons hold.")

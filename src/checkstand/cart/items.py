@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from checkstand.access.principal import Caller
 from checkstand.cart import choosing, verbs
-from checkstand.cart.choosing import AddItem
+from checkstand.cart.choosing import AddItem, Switch
 from checkstand.cart.model import Cart
 from checkstand.cart.service import CartService
 from checkstand.cart.view import (
@@ -91,6 +91,30 @@ class CartItems:
             return verbs.set_quantity(cart, key, quantity, scene), {"success": ["Cart updated."]}
 
         return await self.carts.change(caller, change, ticket)
+
+    async def switch(
+        self,
+        caller: Caller,
+        key: str,
+        quantity: int,
+        wanted: Switch,
+        ticket: Ticket | None = None,
+    ) -> CartView:
+        """The line as another variation or with other data, and so many of it; 0 takes it out.
+        Its key becomes another one."""
+        line = (await self.carts.read(caller)).cart.line(key)
+        if quantity == 0 or not wanted or line is None:  # gone, perhaps, by this very request
+            return await self.set_quantity(caller, key, quantity, ticket)
+        item = wanted.of(line, quantity)
+        given, choice = await choosing.choose(self.carts.catalogue, item, self.carts.shop.base)
+
+        def change(cart: Cart, scene: Scene) -> tuple[Cart, Notices]:
+            verbs.check_range(choice.product, quantity, scene.available(choice.product))
+            most = self.carts.limits.max_lines
+            return verbs.switch(cart, key, choice, scene, most), {"success": ["Cart updated."]}
+
+        products = {given.id: given, choice.product.id: choice.product}
+        return await self.carts.change(caller, change, ticket, products)
 
     async def set_quantities(
         self, caller: Caller, quantities: Mapping[str, int], ticket: Ticket | None = None

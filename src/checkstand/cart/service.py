@@ -157,11 +157,14 @@ class CartService:
 
     def may_price(self, caller: Caller) -> bool:
         """Whether this caller may add fees and set prices: who runs the shop, and, where the shop
-        trusts them, servers with a consumer key that may write (DECISIONS 22)."""
+        trusts them, servers with a consumer key that may write. A publishable key is in every
+        shopper's hands, and a price is never taken from a shopper (DECISIONS 22)."""
         if caller.manages:
             return True
         key = caller.key
-        return self.trusted_keys and key is not None and key.permission.covers(writing=True)
+        if not self.trusted_keys or key is None or key.publishable:
+            return False
+        return key.permission.covers(writing=True)
 
     async def clear(
         self, caller: Caller, *, keep_removed: bool = False, ticket: Ticket | None = None

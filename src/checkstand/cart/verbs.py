@@ -16,6 +16,7 @@ from checkstand.catalog.model import Product, ProductType, StockStatus
 from checkstand.customers import addresses
 from checkstand.errors import (
     CannotIncreaseQuantity,
+    CannotSwitchItem,
     CartTooLarge,
     InvalidProduct,
     ItemAlreadyRestored,
@@ -190,6 +191,24 @@ def set_quantity(cart: Cart, key: str, quantity: int, scene: Scene) -> Cart:
         without = replace(cart, lines=tuple(old for old in cart.lines if old.key != key))
         _check_stock(without, product, quantity, scene)
     return cart.put(replace(line, quantity=quantity))
+
+
+def switch(cart: Cart, key: str, choice: Choice, scene: Scene, max_lines: int) -> Cart:
+    """The line as the choice, in its place: another variation of its product, or other data.
+    Another product, or a price that was set for this one, is CannotSwitchItem. What becomes the
+    same as another line adds up with it."""
+    line = cart.line(key)
+    if line is None:
+        raise ItemNotInCart
+    if choice.product_id != line.product_id or line.price is not None:
+        raise CannotSwitchItem
+    place = [old.key for old in cart.lines].index(key)
+    without = replace(cart, lines=tuple(old for old in cart.lines if old.key != key))
+    added = add(without, choice, scene, max_lines)
+    if len(added.lines) == len(without.lines):
+        return added
+    *others, new = added.lines
+    return replace(added, lines=(*others[:place], new, *others[place:]))
 
 
 def remove(cart: Cart, key: str) -> Cart:

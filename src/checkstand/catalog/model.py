@@ -131,6 +131,8 @@ class Product:
     position: int = 0
     parent_name: str = ""
     parent_published: bool = True
+    rating: Decimal = Decimal(0)
+    """The average of its reviews, 1 to 5; 0 without one."""
 
     def on_sale(self, now: datetime) -> bool:
         """Whether the sale price holds at `now`: it is set, lower, and inside its dates."""

@@ -46,6 +46,13 @@ def complete(parent: Product, variation: Product, chosen: Mapping[str, str]) -> 
     return _completed(parent, variation, _by_slug(parent, chosen))
 
 
+def over(parent: Product, before: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """What was chosen, and before that where it says nothing, under `attribute_...` keys. `before`
+    may be options of another product: those do not count."""
+    options = _by_slug(parent, before) | _by_slug(parent, chosen)
+    return {_PREFIX + slug: value for slug, value in options.items()}
+
+
 def _choices(parent: Product) -> Iterable[Attribute]:
     return (attribute for attribute in parent.attributes if attribute.for_variations)
 

@@ -8,6 +8,7 @@ gateway about the same attempt and settles it. (DESIGN, "One purchase, one way d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from checkstand.cart import store as carts
 from checkstand.cart.model import Cart, Shown
 from checkstand.cart.service import CartService
 from checkstand.cart.store import StoredCart
-from checkstand.cart.view import CartView, cart_hash, settled, shown
+from checkstand.cart.view import CartView, cart_hash, settled, shown, view
 from checkstand.checkout import drafting, moved, paying, shortages
 from checkstand.checkout.charging import Charging
 from checkstand.checkout.model import Placement, ProcessCommand, placed
@@ -41,8 +42,8 @@ from checkstand.payments import card_data
 from checkstand.payments.model import Attempt
 from checkstand.payments.service import NOTHING_DUE, Payments
 from checkstand.payments.store import attempts
-from checkstand.pricing.quote import AppliedDiscount
 from checkstand.promotions import store as promotions
+from checkstand.promotions.model import states_of
 from checkstand.promotions.rules import TEXTS, Reason, Rejected
 from checkstand.stock import store as stock
 from checkstand.storage import idempotency
@@ -60,7 +61,7 @@ class _Moved:
 class _CouponsSpent(Exception):
     """Other orders have taken the last uses of these coupons; nothing of the order is kept."""
 
-    def __init__(self, spent: list[AppliedDiscount]) -> None:
+    def __init__(self, spent: Sequence[Rejected]) -> None:
         super().__init__()
         self.spent = spent
 
@@ -206,7 +207,7 @@ class Process:
         await self.carts.store_shown(connection, seen)
         return _Moved(coupons.refusal(seen.quote.rejected[0]))
 
-    async def _without(self, key: str, spent: list[AppliedDiscount]) -> Refusal:
+    async def _without(self, key: str, spent: Sequence[Rejected]) -> Refusal:
         """Takes coupons off that were used up while the order was being made; the refusal."""
         gone = {each.code for each in spent}
         async with self.carts.database.transaction() as connection:
@@ -218,9 +219,7 @@ class Process:
                 scene = await self.carts.scene(connection, found, cart, now, fresh=True)
                 seen = settled(replace(cart, coupons=kept), scene, self.carts.shop)
                 await self.carts.store_shown(connection, seen)
-        code = spent[0].code
-        text = TEXTS[Reason.USAGE_LIMIT].format(code=code)
-        return coupons.refusal(Rejected(code, Reason.USAGE_LIMIT, text))
+        return coupons.refusal(spent[0])
 
     async def _moved_by_address(
         self, connection: Connection, command: ProcessCommand, before: CartView, after: CartView
@@ -300,7 +299,22 @@ class Process:
             now + self.charging.hold_for,
         )
         if refused:
-            raise _CouponsSpent([e for e in seen.quote.discounts if e.coupon_id in refused])
+            spent = [each.code for each in seen.quote.discounts if each.coupon_id in refused]
+            raise _CouponsSpent(await self._spent(connection, spent, seen, now))
+
+    async def _spent(
+        self, connection: Connection, codes: Sequence[str], seen: CartView, now: datetime
+    ) -> list[Rejected]:
+        """Why each of these coupons was refused, as it is now that their locks were had."""
+        found = carts.StoredCart(seen.cart, {}, 0)
+        fresh = await carts.afresh(connection, found, seen.cart, now)
+        scene = replace(seen.scene, coupons=states_of(fresh.coupons, now))
+        judged = {each.code: each for each in view(seen.cart, scene, seen.shop).quote.rejected}
+        used_up = TEXTS[Reason.USAGE_LIMIT]
+        return [
+            judged.get(code) or Rejected(code, Reason.USAGE_LIMIT, used_up.format(code=code))
+            for code in codes
+        ]
 
     async def _stored(self, connection: Connection, cart: Cart, order: Order) -> Order:
         """A new order, or the unpaid one that the same cart contents opened before."""

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
+from checkstand.catalog.importers.report import ImportReport
+from checkstand.cli.importing import (
+    OnBad,
+    OnProgress,
+    errors_option,
+    file_argument,
+    run_import,
+)
 from checkstand.cli.session import database_session
 from checkstand.kit.money import Currency, Money
 from checkstand.promotions import store
+from checkstand.promotions.importer import import_coupons
 from checkstand.promotions.model import LONGEST_CODE, Coupon, CouponKind, clean_code
 from checkstand.wiring import base_currency
 
@@ -58,6 +69,7 @@ def create(code: str, **given: Any) -> None:
         async with database_session() as session:
             coupon = _coupon(code, given, base_currency(session.settings.store))
             async with session.database.transaction() as connection:
+                await store.lock_for_import(connection)
                 return await store.insert(connection, coupon) is not None
 
     if not asyncio.run(run()):
@@ -135,6 +147,30 @@ def _moment(text: str | None) -> datetime | None:
             "a time such as 2027-01-31T18:00", param_hint="--expires"
         ) from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@coupons.command("import")
+@file_argument
+@errors_option
+def import_file(file: Path, errors: Path | None) -> None:
+    """Import coupons from FILE, a CSV as WooCommerce's coupon exporters write it.
+
+    A coupon is found again by its code. The file is imported in one piece: no order sees half of
+    it.
+
+    Exit code 0: all rows are in. 1: some rows are bad, the others are in. 2: the file is not
+    usable, nothing has changed.
+    """
+
+    async def importing(on_progress: OnProgress, on_bad: OnBad) -> ImportReport:
+        async with database_session() as session:
+            shop = session.settings.store
+            zone = ZoneInfo(shop.timezone)
+            return await import_coupons(
+                session.database, file, base_currency(shop), zone, on_progress, on_bad=on_bad
+            )
+
+    run_import("Importing coupons", errors, importing)
 
 
 @coupons.command(name="list")

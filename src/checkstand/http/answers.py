@@ -67,6 +67,14 @@ def selected(body: Any, wanted: str) -> Any:
     }
 
 
+def has_already(request: Request, tag: str) -> bool:
+    """Whether the client says that it has what this tag stands for; tags compare weakly (RFC 9110,
+    13.1.2)."""
+    sent = request.headers.get("if-none-match", "")
+    named = [each.strip().removeprefix("W/") for each in sent.split(",")]
+    return "*" in named or tag.removeprefix("W/") in named
+
+
 def empty_as_list(value: Mapping[Any, Any]) -> Any:
     """An associative value as the original serialises it: `[]` when it is empty (README 4)."""
     return value or []

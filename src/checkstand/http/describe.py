@@ -240,6 +240,18 @@ _THUMB = _parameter(
     "`false`: no image addresses.",
     enum=list(TRUTHS),
 )
+_FORMATTED = _parameter(
+    "formatted",
+    "query",
+    "`true`: amounts as people read them instead of minor units.",
+    enum=["true", "false", "1", "0", "yes", "no", "on", "off"],
+)
+_RAW = _parameter(
+    "default",
+    "query",
+    "`true`: the lines as the engine has them, by item key, instead of the cart.",
+    enum=["true", "false", "1", "0", "yes", "no", "on", "off"],
+)
 _FIELDS = _parameter(
     "fields", "query", "Members to build: `currency,totals:subtotal-total`.", maxLength=500
 )
@@ -268,9 +280,11 @@ def _add_parameters(schema: dict[str, Any]) -> None:
             if path.startswith((_CART, _CHECKOUT, _V2_CHECKOUT)):
                 more.append(_CART_KEY)
             if "CartOut" in str(operation["responses"].get("200")):
-                more += [_THUMB, _FIELDS]
+                more += [_THUMB, _FIELDS, _FORMATTED]
             elif path in _IMAGES and verb == "get":
-                more.append(_THUMB)
+                more += [_THUMB, _FORMATTED]
+            if verb == "get" and path == _CART:
+                more.append(_RAW)
             if verb == "get" and path in (f"{_CART}", _CHECKOUT, _V2_CHECKOUT):
                 more.append(_EXPLAIN)
             if path == _CHECKOUT and verb != "get":

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from checkstand.access.principal import Caller
 from checkstand.cart.view import CartView, facts
 from checkstand.http.inputs import flag
-from checkstand.pricing.explaining import as_json, explain
+from checkstand.pricing.explaining import explain
+from checkstand.pricing.trace import as_json
 
 
 def wanted(request: Request, caller: Caller) -> bool:
@@ -23,4 +24,5 @@ def wanted(request: Request, caller: Caller) -> bool:
 def explained(body: dict[str, Any], seen: CartView) -> dict[str, Any]:
     """The answer with `explanation`: each of the flat totals with its parts and their steps."""
     traces = explain(facts(seen.cart, seen.scene, seen.shop), seen.quote)
-    return {**body, "explanation": as_json(traces)}
+    names = {line.key: seen.product(line).name for line in seen.cart.lines}
+    return {**body, "explanation": as_json(traces, names)}

@@ -20,6 +20,7 @@ from checkstand.orders import history_store, store
 from checkstand.orders.history_store import Entry, Record
 from checkstand.orders.model import UNPAID, Order, OrderStatus
 from checkstand.payments.store import attempts
+from checkstand.promotions import store as promotions
 from checkstand.stock import store as stock
 from checkstand.storage.database import Database
 
@@ -86,8 +87,8 @@ class History:
             return await history_store.downloads(connection, caller.account.id, _MOST_DOWNLOADS)
 
     async def cancel(self, caller: Caller, order_id: int) -> Order:
-        """Calls an order off that is not paid, and gives its stock back. Not while a payment for
-        it is under way: the money may be moving."""
+        """Calls an order off that is not paid, and gives its stock and coupon uses back. Not while
+        a payment for it is under way: the money may be moving."""
         account = _signed_in(caller)
         if not 0 < order_id <= _LARGEST_ID:
             raise OrderDoesNotExist
@@ -110,6 +111,8 @@ class History:
                 paid_at=order.paid_at,
             )
             await stock.release(connection, order.id)
+            if order.coupon_ids:
+                await promotions.release(connection, order.id)
         return order
 
     async def _find(self, order_id: int) -> Order | None:

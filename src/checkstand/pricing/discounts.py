@@ -38,17 +38,17 @@ def discounts_of(
     if not coupons:
         return ()
     amounts: list[dict[str, int]] = [{} for _ in coupons]
-    taxes = [0] * len(coupons)
+    taxes: list[dict[str, int]] = [{} for _ in coupons]
     for line in lines:
         weights = [each.off.get(line.key, 0) for each in coupons]
         if not any(weights):
             continue
         nets = allocate_units((line.subtotal - line.total).minor, weights)
         shares = allocate_units((line.subtotal_tax - line.tax).minor, weights)
-        for index, (net, tax) in enumerate(zip(nets, shares, strict=True)):
-            if weights[index]:
-                amounts[index][line.key] = net
-            taxes[index] += tax
+        for index, weight in enumerate(weights):
+            if weight:
+                amounts[index][line.key] = nets[index]
+                taxes[index][line.key] = shares[index]
     return tuple(
         _discount(each, amounts[index], taxes[index], currency)
         for index, each in enumerate(coupons)
@@ -56,16 +56,17 @@ def discounts_of(
 
 
 def _discount(
-    each: Applied, allocations: dict[str, int], tax: int, currency: Currency
+    each: Applied, amounts: dict[str, int], taxes: dict[str, int], currency: Currency
 ) -> AppliedDiscount:
-    coupon = each.coupon
+    coupon, money = each.coupon, currency.money
     return AppliedDiscount(
         coupon_id=coupon.id,
         code=coupon.code,
         label=coupon.label,
         kind=coupon.kind,
-        amount=currency.money(sum(allocations.values())),
-        tax=currency.money(tax),
+        amount=money(sum(amounts.values())),
+        tax=money(sum(taxes.values())),
         free_shipping=coupon.free_shipping,
-        allocations={key: currency.money(minor) for key, minor in allocations.items()},
+        allocations={key: money(minor) for key, minor in amounts.items()},
+        tax_allocations={key: money(minor) for key, minor in taxes.items()},
     )

@@ -1,17 +1,17 @@
 """How every total came about: the rules, rates and rounding steps behind a quote.
 
-Made of the same facts as the quote, and only when somebody asks. Pure, as the calculator is. A step
-that does not lead to the quote's own amount is never told: the part then says its amount only.
+Made of the same facts as the quote, and only when somebody asks. Pure, as the calculator is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from checkstand.kit.money import Exchange, Money
+from checkstand.pricing import coupon_traces
+from checkstand.pricing.discounts import promoted
 from checkstand.pricing.quote import (
     AppliedTax,
     Facts,
@@ -21,43 +21,31 @@ from checkstand.pricing.quote import (
     Quote,
     QuotedFee,
     QuoteLine,
+    TaxTotal,
+    TotalKind,
+    TotalLine,
 )
+from checkstand.pricing.trace import (
+    HALF_UP,
+    LARGEST_REMAINDER,
+    Part,
+    Step,
+    Trace,
+    decimal,
+    told,
+)
+from checkstand.promotions.rules import Promotions
 from checkstand.shipping.model import MethodKind, ShippingMethod
-from checkstand.tax.rates import NO_TAX, Levy, inclusive
+from checkstand.tax.rates import NO_TAX, Levy, exclusive, inclusive
 
-HALF_UP = "half up"
-LARGEST_REMAINDER = "largest remainder"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was done to an amount. `exact` is what came out before `rounding`, in minor
-    units; `result` is where the amount then stands."""
-
-    rule: str
-    result: int
-    rate: str = ""
-    exact: Fraction | None = None
-    rounding: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one line, rate, fee or tax brings to a total, and the steps to it."""
-
-    of: str
-    code: str
-    label: str
-    minor: int
-    steps: tuple[Step, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """A total: its parts sum to it."""
-
-    minor: int
-    parts: tuple[Part, ...] = field(default=())
+_TOTAL_OF = {
+    TotalKind.SUBTOTAL: "subtotal",
+    TotalKind.DISCOUNT: "discount_total",
+    TotalKind.FULFILMENT: "shipping_total",
+    TotalKind.FEE: "fee_total",
+    TotalKind.TAX: "total_tax",
+}
+"""Which trace tells more about a row of the total."""
 
 
 def explain(facts: Facts, quote: Quote) -> dict[str, Trace]:
@@ -65,36 +53,44 @@ def explain(facts: Facts, quote: Quote) -> dict[str, Trace]:
     pricing = _Pricing.of(facts)
     lines = [(pricing.facts_of[line.key], line) for line in quote.lines]
     fees = list(zip(facts.fees, quote.fees, strict=True))
-    found: dict[str, list[Part]] = {
-        "subtotal": [pricing.subtotal(given, line) for given, line in lines],
-        "subtotal_tax": [_plain("line", line.key, "", line.subtotal_tax) for line in quote.lines],
-        "discount_total": _discounts(quote, tax=False),
-        "discount_tax": _discounts(quote, tax=True),
-        "cart_contents_total": [_plain("line", line.key, "", line.total) for line in quote.lines],
-        "cart_contents_tax": [part for given, line in lines for part in pricing.taxes(given, line)],
+    parts: dict[str, list[Part]] = {
+        "subtotal": [pricing.before(given, line) for given, line in lines],
+        "subtotal_tax": [p for given, line in lines for p in pricing.tax_before(given, line)],
+        "discount_total": coupon_traces.discounts(facts, quote, pricing.promotions),
+        "discount_tax": coupon_traces.discount_taxes(quote, pricing.promotions),
+        "cart_contents_total": [pricing.after(given, line) for given, line in lines],
+        "cart_contents_tax": [p for given, line in lines for p in pricing.tax_after(given, line)],
         "fee_total": [pricing.fee(given, fee) for given, fee in fees],
         "fee_tax": [part for given, fee in fees for part in pricing.fee_taxes(given, fee)],
         "shipping_total": [pricing.shipping(package, label) for package, label in _chosen(quote)],
         "shipping_tax": [
             part for package, label in _chosen(quote) for part in pricing.on_rate(package, label)
         ],
-        "total_tax": [
-            _plain("tax", tax.rate.code, tax.rate.label, tax.amount) for tax in quote.taxes
-        ],
-        "total": [
-            _plain(row.kind.value, row.code, row.label, row.amount) for row in quote.totals[:-1]
-        ],
+        "total_tax": [_whole_tax(quote, tax) for tax in quote.taxes],
+        "total": [_row(row) for row in quote.totals[:-1]],
     }
-    if all(line.subtotal == line.total for line in quote.lines):
-        found["subtotal_tax"] = found["cart_contents_tax"]
-    return {
-        name: Trace(sum(part.minor for part in parts), tuple(parts))
-        for name, parts in found.items()
-    }
+    return {name: Trace.of(found) for name, found in parts.items()}
 
 
-def _plain(of: str, code: str, label: str, amount: Money) -> Part:
-    return Part(of, code, label, amount.minor)
+def _row(row: TotalLine) -> Part:
+    step = Step(f"from {_TOTAL_OF[row.kind]}", row.amount.minor)
+    return Part(row.kind.value, row.code, row.label, row.amount.minor, (step,))
+
+
+def _whole_tax(quote: Quote, tax: TaxTotal) -> Part:
+    """A rate's tax on the contents, then on what else it was charged on: sums of what is rounded
+    already."""
+
+    def of_rate(applied: Sequence[AppliedTax]) -> int:
+        return sum(each.amount.minor for each in applied if each.rate.id == tax.rate.id)
+
+    contents = sum(of_rate(line.taxes) for line in quote.lines)
+    steps = [Step("from cart_contents_tax", contents)]
+    if tax.shipping_amount:
+        steps.append(Step("add from shipping_tax", contents + tax.shipping_amount.minor))
+    if on_fees := sum(of_rate(fee.taxes) for fee in quote.fees):
+        steps.append(Step("add from fee_tax", steps[-1].result + on_fees))
+    return told(Part("tax", tax.rate.code, tax.rate.label, tax.amount.minor, tuple(steps)))
 
 
 def _chosen(quote: Quote) -> list[tuple[Package, str]]:
@@ -108,20 +104,12 @@ def _chosen(quote: Quote) -> list[tuple[Package, str]]:
     ]
 
 
-def _discounts(quote: Quote, *, tax: bool) -> list[Part]:
-    found = []
-    for line in quote.lines:
-        off = line.subtotal_tax - line.tax if tax else line.subtotal - line.total
-        if off.minor:
-            found.append(_plain("line", line.key, "", off))
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Pricing:
     facts: Facts
     exchange: Exchange
     facts_of: Mapping[str, LineFacts]
+    promotions: Promotions
     due: Mapping[str, Levy]
     contained: Mapping[str, Levy]
 
@@ -133,23 +121,12 @@ class _Pricing:
         if rules.enabled:
             due = rules.table.at(facts.tax_place)
             contained = rules.table.at(rules.base) if rules.prices_include_tax else {}
-        return cls(
-            facts,
-            Exchange.of(facts.base, facts.currency, facts.rate),
-            {line.key: line for line in facts.lines},
-            due,
-            contained,
-        )
+        exchange = Exchange.of(facts.base, facts.currency, facts.rate)
+        by_key = {line.key: line for line in facts.lines}
+        return cls(facts, exchange, by_key, promoted(facts, exchange), due, contained)
 
     def converted(self, rule: str, amount: Money) -> list[Step]:
-        """An amount of the base currency, and in the active one where that is another."""
-        steps = [Step(rule, amount.minor)]
-        if self.facts.base != self.facts.currency:
-            scale = Fraction(10) ** (self.facts.currency.exponent - self.facts.base.exponent)
-            exact = amount.minor * Fraction(self.facts.rate) * scale
-            result = self.exchange.convert(amount).minor
-            steps.append(Step("exchange", result, str(self.facts.rate), exact, HALF_UP))
-        return steps
+        return coupon_traces.converted(self.exchange, self.facts.rate, rule, amount)
 
     def levies(self, line: LineFacts) -> tuple[Levy, Levy]:
         """What is due on a line, and what its price contains."""
@@ -158,46 +135,77 @@ class _Pricing:
         none = NO_TAX
         return self.due.get(line.tax_class, none), self.contained.get(line.tax_class, none)
 
-    def subtotal(self, given: LineFacts, line: QuoteLine) -> Part:
+    def entered(self, given: LineFacts, line: QuoteLine) -> list[Step]:
+        """The price of the line, as prices are entered."""
         steps = self.converted("price", given.unit_price)
-        entered = line.unit_price.minor * line.quantity
-        steps.append(Step("quantity", entered, str(line.quantity)))
+        whole = line.unit_price.minor * line.quantity
+        return [*steps, Step("quantity", whole, str(line.quantity))]
+
+    def before(self, given: LineFacts, line: QuoteLine) -> Part:
+        """A line before coupons, ex tax."""
+        steps = self.entered(given, line)
+        return self.net("line", given, line, line.subtotal, steps)
+
+    def after(self, given: LineFacts, line: QuoteLine) -> Part:
+        """A line after coupons, ex tax: they take off what is entered, and then tax is worked
+        out."""
+        steps = self.entered(given, line)
+        for each in self.promotions.applied:
+            if off := each.off.get(line.key, 0):
+                steps.append(Step("coupon", steps[-1].result - off, each.coupon.code))
+        return self.net("line", given, line, line.total, steps)
+
+    def net(
+        self, of: str, given: LineFacts, line: QuoteLine, net: Money, steps: list[Step]
+    ) -> Part:
+        """The part with the tax that its price contains taken out, rounded once."""
         _, contained = self.levies(given)
         if contained.rates:
-            whole = contained.scale + contained.whole
-            exact = Fraction(entered * contained.scale, whole)
-            net = entered - sum(inclusive(entered, contained))
-            steps.append(Step("take out tax", net, _per_cent(contained), exact, HALF_UP))
-        return _told(Part("line", line.key, "", line.subtotal.minor, tuple(steps)))
+            entered = steps[-1].result
+            exact = Fraction(entered * contained.scale, contained.scale + contained.whole)
+            result = entered - sum(inclusive(entered, contained))
+            steps.append(Step("take out tax", result, _per_cent(contained), exact, HALF_UP))
+        return told(Part(of, line.key, "", net.minor, tuple(steps), line.key))
 
-    def taxes(self, given: LineFacts, line: QuoteLine) -> list[Part]:
+    def tax_after(self, given: LineFacts, line: QuoteLine) -> list[Part]:
         due, contained = self.levies(given)
         inside = bool(contained.rates) and contained.takes_as_much_as(due)
-        return _taxes("line", line.key, line.total, line.taxes, due, inside=inside)
+        return _taxes("line", line.total, line.taxes, due, inside=inside, line=line.key)
+
+    def tax_before(self, given: LineFacts, line: QuoteLine) -> list[Part]:
+        """The tax of a line before coupons; the quote has its sum only."""
+        due, contained = self.levies(given)
+        inside = bool(contained.rates) and contained.takes_as_much_as(due)
+        whole = (line.subtotal + line.subtotal_tax).minor
+        shares = inclusive(whole, due) if inside else exclusive(line.subtotal.minor, due)
+        money = self.facts.currency.money
+        taxes = [
+            AppliedTax(rate, money(minor)) for rate, minor in zip(due.rates, shares, strict=True)
+        ]
+        return _taxes("line", line.subtotal, taxes, due, inside=inside, line=line.key)
 
     def fee(self, given: FeeFacts, fee: QuotedFee) -> Part:
         steps = self.converted("fee", given.amount)
         if steps[-1].result != fee.amount.minor:
             steps.append(Step("limited to what is due", fee.amount.minor))
-        return _told(Part("fee", fee.id, fee.name, fee.amount.minor, tuple(steps)))
+        return told(Part("fee", fee.id, fee.name, fee.amount.minor, tuple(steps)))
 
     def fee_taxes(self, given: FeeFacts, fee: QuotedFee) -> list[Part]:
         due = self.due.get(fee.tax_class, NO_TAX) if fee.taxable else NO_TAX
-        return _taxes("fee", fee.id, fee.amount, fee.taxes, due)
+        return _taxes("fee", fee.amount, fee.taxes, due, label=fee.name)
 
     def shipping(self, package: Package, label: str) -> Part:
         rate = package.chosen
         assert rate is not None
         method = self.method(rate.key)
         steps = self.method_steps(method, package) if method else []
-        return _told(Part("shipping", rate.key, label, rate.cost.minor, tuple(steps)))
+        return told(Part("shipping", rate.key, label, rate.cost.minor, tuple(steps)))
 
     def on_rate(self, package: Package, label: str) -> list[Part]:
         rate = package.chosen
         assert rate is not None
         due = self.due.get(self.facts.tax.shipping_class, NO_TAX).on_shipping()
-        name = rate.key if label == rate.label else f"{package.name}: {rate.key}"
-        return _taxes("shipping", name, rate.cost, rate.taxes, due)
+        return _taxes("shipping", rate.cost, rate.taxes, due, label=label)
 
     def method(self, key: str) -> ShippingMethod | None:
         every = (method for zone in self.facts.zones for method in zone.methods)
@@ -224,12 +232,13 @@ class _Pricing:
 
 def _taxes(
     of: str,
-    code: str,
     net: Money,
     applied: Sequence[AppliedTax],
     levy: Levy,
     *,
     inside: bool = False,
+    line: str = "",
+    label: str = "",
 ) -> list[Part]:
     """The tax of each rate on an amount. It is rounded once for all rates, and shared out."""
     whole = sum(tax.amount.minor for tax in applied)
@@ -250,63 +259,12 @@ def _taxes(
             share = Step("share", tax.amount.minor, f"{tax.rate.rate.normalize():f}%", None,
                          LARGEST_REMAINDER)  # fmt: skip
             shared = (*steps, share)
-        label = f"{code}: {tax.rate.label}"
-        parts.append(_told(Part(of, tax.rate.code, label, tax.amount.minor, shared)))
+        named = f"{label}: {tax.rate.label}" if label else tax.rate.label
+        parts.append(told(Part(of, tax.rate.code, named, tax.amount.minor, shared, line)))
     return parts
 
 
 def _per_cent(levy: Levy) -> str:
     """What is charged together, of the amount without tax; compound rates make it more than their
     sum."""
-    return f"{_decimal(Fraction(100 * levy.whole, levy.scale))}%"
-
-
-def _decimal(exact: Fraction) -> str:
-    """At most 8 decimals."""
-    text = f"{Decimal(exact.numerator) / Decimal(exact.denominator):.8f}"
-    return text.rstrip("0").rstrip(".")
-
-
-def _told(part: Part) -> Part:
-    """The part, without steps that do not lead to it or that do not round as they say."""
-    leads = not part.steps or part.steps[-1].result == part.minor
-    return (
-        part if leads and _rounds(part.steps) else Part(part.of, part.code, part.label, part.minor)
-    )
-
-
-def _rounds(steps: Iterable[Step]) -> bool:
-    return all(
-        step.exact is None or abs(step.exact - step.result) <= Fraction(1, 2) for step in steps
-    )
-
-
-def as_json(traces: Mapping[str, Trace]) -> dict[str, object]:
-    """The traces with amounts in minor units, in strings."""
-    return {
-        name: {
-            "amount": str(trace.minor),
-            "parts": [
-                {
-                    "of": part.of,
-                    "code": part.code,
-                    "label": part.label,
-                    "amount": str(part.minor),
-                    "steps": [_step(step) for step in part.steps],
-                }
-                for part in trace.parts
-            ],
-        }
-        for name, trace in traces.items()
-    }
-
-
-def _step(step: Step) -> dict[str, str]:
-    told = {"rule": step.rule, "result": str(step.result)}
-    if step.rate:
-        told["rate"] = step.rate
-    if step.exact is not None:
-        told["exact"] = _decimal(step.exact)
-    if step.rounding:
-        told["rounding"] = step.rounding
-    return told
+    return f"{decimal(Fraction(100 * levy.whole, levy.scale))}%"

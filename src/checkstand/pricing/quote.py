@@ -172,7 +172,7 @@ class QuotedFee:
 class AppliedDiscount:
     """What one coupon takes off, ex tax, and the tax that goes with it; positive amounts.
     `allocations` are its shares by line key and sum to `amount`; over all coupons they sum to the
-    difference of each line's subtotal and total."""
+    difference of each line's subtotal and total. `tax_allocations` are the same of the tax."""
 
     coupon_id: int
     code: str
@@ -182,6 +182,7 @@ class AppliedDiscount:
     tax: Money
     free_shipping: bool
     allocations: Mapping[str, Money] = field(default_factory=dict)
+    tax_allocations: Mapping[str, Money] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 LONGEST_CODE = 100
 
 
@@ -77,17 +79,20 @@ def _pattern(email: str) -> re.Pattern[str]:
 @dataclass(frozen=True, slots=True)
 class CouponState:
     """A coupon with what is known about its uses at a moment: those that are redeemed and those
-    that other orders hold; `taken_by_customer` those of whoever has the cart."""
+    that other orders hold; `taken_by_customer` those of whoever has the cart. Both are 0 where
+    there is no limit to hold them against."""
 
     coupon: Coupon
     taken: int = 0
     taken_by_customer: int = 0
     expired: bool = False
+    account_email: str = ""
+    """Of the account whose cart it is, where the coupon is for certain ones; "" for guests."""
 
 
 def clean_code(code: str) -> str:
     """Codes are the same in any case, and spaces around them were not meant."""
-    return code.strip().lower()[:LONGEST_CODE]
+    return code.strip().lower()
 
 
 _PLAIN = (
@@ -125,7 +130,15 @@ def states_of(stored: Mapping[str, Mapping[str, Any]], now: datetime) -> dict[st
     """By code, of what the database says about a cart's coupons (`coupons_for`)."""
     states = {}
     for code, row in stored.items():
-        coupon = coupon_of(row)
+        coupon = _known(row["terms"])
         over = coupon.expires_at is not None and coupon.expires_at <= now
-        states[code] = CouponState(coupon, row["taken"], row["taken_by_customer"], over)
+        states[code] = CouponState(
+            coupon, row["taken"], row["taken_by_customer"], over, row["account_email"] or ""
+        )
     return states
+
+
+@lru_cache(maxsize=1024)
+def _known(terms: str) -> Coupon:
+    """The same coupon for the same terms: they are read with every cart, and hardly ever change."""
+    return coupon_of(orjson.loads(terms))

@@ -9,7 +9,7 @@ whose rules about products, categories and sale items these are).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -64,10 +64,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a coupon takes off, by line key; lines that it does not touch are left out."""
+    """What a coupon takes off, by line key; lines that it does not touch are left out.
+
+    `on` is what it was reckoned on: the price of the units that it is for, or what earlier coupons
+    left of the line. `shares` are what it would take off, were every line still worth its price.
+    """
 
     coupon: Coupon
     off: Mapping[str, int]
+    on: Mapping[str, int] = field(default_factory=dict)
+    shares: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,9 @@ def apply(
     exchange: Exchange,
     email: str,
 ) -> Promotions:
-    """What coupons do to the items, in the currency of `exchange`. `email` is "" while it is not
-    known: a restriction to certain ones is judged once it is."""
+    """What coupons do to the items, in the currency of `exchange`. `email` is the billing one, ""
+    while it is not known: a restriction to certain ones is judged once it, or that of the account,
+    is."""
     items = sorted(items, key=lambda item: item.key)  # a tie must not hang on the lines' order
     accepted: list[Coupon] = []
     rejected: list[Rejected] = []
@@ -132,10 +139,10 @@ def _taken_off(
     left = {item.key: item.entered for item in items}
     applied = []
     for coupon in accepted:
-        off = _discount(coupon, items, left, exchange)
-        for key, minor in off.items():
+        each = _discount(coupon, items, left, exchange)
+        for key, minor in each.off.items():
             left[key] -= minor
-        applied.append(Applied(coupon, off))
+        applied.append(each)
     total = {item.key: item.entered - left[item.key] for item in items}
     return Promotions(tuple(applied), rejected, {k: minor for k, minor in total.items() if minor})
 
@@ -153,7 +160,7 @@ def judge(
         return Reason.USAGE_LIMIT
     if coupon.customer_limit is not None and state.taken_by_customer >= coupon.customer_limit:
         return Reason.CUSTOMER_LIMIT
-    if email and not coupon.is_for(email):
+    if coupon.emails and not _is_meant(coupon, (email, state.account_email)):
         return Reason.EMAIL
     spend = sum(item.entered for item in items)
     if coupon.minimum is not None and spend < _converted(coupon.minimum, exchange):
@@ -161,6 +168,13 @@ def judge(
     if coupon.maximum is not None and spend > _converted(coupon.maximum, exchange):
         return Reason.MAXIMUM
     return None if _fits(coupon, items) else Reason.NOT_APPLICABLE
+
+
+def _is_meant(coupon: Coupon, emails: Iterable[str]) -> bool:
+    """Whether one of the e-mails that are known is among those that the coupon is for. While none
+    is known, it may be."""
+    known = [email for email in emails if email.strip()]
+    return not known or any(coupon.is_for(email) for email in known)
 
 
 def rejection(code: str, reason: Reason, coupon: Coupon | None, exchange: Exchange) -> Rejected:
@@ -200,24 +214,24 @@ def _excluded(coupon: Coupon, item: Item) -> bool:
 
 def _discount(
     coupon: Coupon, items: Sequence[Item], left: Mapping[str, int], exchange: Exchange
-) -> dict[str, int]:
+) -> Applied:
     """What the coupon takes off each line that it touches."""
     if coupon.kind is CouponKind.FIXED_CART:
-        weights = [left[item.key] for item in items]
-        wanted = min(_converted(int(coupon.amount), exchange), sum(weights))
-        if not wanted:
-            return {}
-        shares = allocate_units(wanted, weights)
-        return {item.key: off for item, off in zip(items, shares, strict=True) if off}
-    units = _units(coupon, items)
-    chosen = [item for item in items if units.get(item.key)]
-    if coupon.kind is CouponKind.PERCENT:
-        shares = _per_cent(coupon.amount, [item.unit * units[item.key] for item in chosen])
+        on = {item.key: left[item.key] for item in items}
+        wanted = min(_converted(int(coupon.amount), exchange), sum(on.values()))
+        whole = allocate_units(wanted, list(on.values())) if wanted else [0] * len(on)
     else:
-        amount = _converted(int(coupon.amount), exchange)
-        shares = [min(amount, item.unit) * units[item.key] for item in chosen]
-    limited = {item.key: min(off, left[item.key]) for item, off in zip(chosen, shares, strict=True)}
-    return {key: off for key, off in limited.items() if off}
+        units = _units(coupon, items)
+        chosen = [item for item in items if units.get(item.key)]
+        on = {item.key: item.unit * units[item.key] for item in chosen}
+        if coupon.kind is CouponKind.PERCENT:
+            whole = _per_cent(coupon.amount, list(on.values()))
+        else:
+            amount = _converted(int(coupon.amount), exchange)
+            whole = [min(amount, item.unit) * units[item.key] for item in chosen]
+    shares = dict(zip(on, whole, strict=True))
+    limited = {key: min(share, left[key]) for key, share in shares.items()}
+    return Applied(coupon, {key: off for key, off in limited.items() if off}, on, shares)
 
 
 def _per_cent(percent: Decimal, entered: Sequence[int]) -> list[int]:

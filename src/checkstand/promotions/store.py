@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Record
 
@@ -62,6 +63,10 @@ _COLUMNS = (
 )
 
 
+_IMPORT_LOCK = 0x636F_7570_6F6E
+"""Any number will do that nothing else locks."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCoupon:
     """`used` by orders that were placed, `held` by orders that are being paid."""
@@ -115,16 +120,76 @@ async def release(connection: Connection, order_id: int) -> None:
 
 async def insert(connection: Connection, coupon: Coupon) -> int | None:
     """Stores a new coupon and gives its id; None when another has its code."""
-    marks = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))
-    values = {name: getattr(coupon, name) for name in _COLUMNS}
-    values["kind"] = coupon.kind.value
-    lists = {k: list(v) for k, v in values.items() if isinstance(v, (frozenset, tuple))}
     made = await connection.fetchval(
-        f"INSERT INTO coupons ({', '.join(_COLUMNS)}) VALUES ({marks})"
+        f"INSERT INTO coupons ({', '.join(_COLUMNS)}) VALUES ({_marks(1)})"
         " ON CONFLICT (code) DO NOTHING RETURNING id",
-        *{**values, **lists}.values(),
+        *_values(coupon),
     )
     return int(made) if made is not None else None
+
+
+def _marks(first: int) -> str:
+    return ", ".join(f"${number}" for number in range(first, first + len(_COLUMNS)))
+
+
+def _values(coupon: Coupon) -> list[Any]:
+    values = {name: getattr(coupon, name) for name in _COLUMNS}
+    values["kind"] = coupon.kind.value
+    lists = {k: sorted(v) for k, v in values.items() if isinstance(v, frozenset)}
+    return [*{**values, **lists, "emails": list(coupon.emails)}.values()]
+
+
+# --- for imports ---------------------------------------------------------------------------------
+
+
+async def lock_for_import(connection: Connection) -> None:
+    """Wait until no other importer is writing; held until the transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _IMPORT_LOCK)
+
+
+async def for_import(connection: Connection, codes: Sequence[str]) -> dict[str, Coupon]:
+    """The coupons with these codes, locked as everywhere in the order of their id."""
+    rows = await connection.fetch(
+        "SELECT to_jsonb(c) || jsonb_build_object('amount', c.amount::text) AS stored"
+        " FROM coupons c WHERE c.code = ANY ($1) ORDER BY c.id FOR NO KEY UPDATE",
+        list(codes),
+    )
+    found = (coupon_of(row["stored"]) for row in rows)
+    return {coupon.code: coupon for coupon in found}
+
+
+async def update_all(connection: Connection, coupons: Sequence[Coupon]) -> None:
+    """Gives stored coupons, which are locked, these terms; their uses stay."""
+    await connection.executemany(
+        f"UPDATE coupons SET ({', '.join(_COLUMNS)}) = ({_marks(2)}) WHERE id = $1",
+        [[coupon.id, *_values(coupon)] for coupon in coupons],
+    )
+
+
+async def insert_all(connection: Connection, coupons: Sequence[tuple[Coupon, int]]) -> None:
+    """Stores new coupons, each with how often it was used elsewhere."""
+    await connection.executemany(
+        f"INSERT INTO coupons (used, {', '.join(_COLUMNS)}) VALUES ($1, {_marks(2)})",
+        [[used, *_values(coupon)] for coupon, used in coupons],
+    )
+
+
+async def category_names(connection: Connection) -> dict[str, frozenset[int]]:
+    """Slug, and name in lower case -> the categories that are called that."""
+    found: dict[str, frozenset[int]] = {}
+    for row in await connection.fetch("SELECT id, slug, name FROM categories"):
+        for name in {row["slug"].casefold(), row["name"].casefold()}:
+            found[name] = found.get(name, frozenset()) | {row["id"]}
+    return found
+
+
+async def product_ids(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the ids that are products."""
+    rows = await connection.fetch("SELECT id FROM products WHERE id = ANY ($1)", list(ids))
+    return {row["id"] for row in rows}
+
+
+# --- looking at them -----------------------------------------------------------------------------
 
 
 async def all_coupons(connection: Connection, now: datetime) -> list[StoredCoupon]:

@@ -199,7 +199,9 @@ class StoreSettings(Section):
         {}, description="Further currencies by code, each with its rate."
     )
     language: Language = Field("en_US", description="Language of amounts and dates.")
-    timezone: TimeZone = Field("UTC", description="The shop's time zone, for display dates.")
+    timezone: TimeZone = Field(
+        "UTC", description="The shop's time zone: of dates that are shown, and of imported ends."
+    )
     weight_unit: Literal["kg", "g", "lbs", "oz"] = Field(
         "kg", description="Unit of product weights."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -58,3 +60,16 @@ def test_a_code_is_taken_once(said: CliRunner) -> None:
     assert run(said, "create", "x", "--amount", "5")[0] == 0
     code, output = run(said, "create", "X", "--amount", "6")
     assert (code, "already" in output) == (1, True)
+
+
+def test_a_file_is_imported_and_its_bad_rows_are_shown(said: CliRunner, tmp_path: Path) -> None:
+    file, errors = tmp_path / "coupons.csv", tmp_path / "bad.csv"
+    file.write_text(
+        "post_title,discount_type,coupon_amount\nspring,percent,10\nautumn,store_credit,5\n"
+    )
+    code, output = run(said, "import", str(file), "--errors", str(errors))
+    assert (code, "line 3, discount_type" in output) == (1, True)
+    assert errors.read_text().splitlines()[1].startswith("3,discount_type,")
+    assert [line.split()[0] for line in run(said, "list")[1].splitlines()[1:]] == ["spring"]
+    file.write_text("nothing of the kind\n")
+    assert run(said, "import", str(file))[0] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -33,7 +34,8 @@ _COLUMNS = """
     p.default_options::text, p.grouped_ids, p.upsell_ids, p.cross_sell_ids, p.external_url,
     p.button_text, p.purchase_note, p.reviews_allowed, p.position,
     ARRAY(SELECT c.category_id FROM product_categories c
-          WHERE c.product_id = p.id ORDER BY c.category_id) AS category_ids
+          WHERE c.product_id = p.id ORDER BY c.category_id) AS category_ids,
+    (SELECT l.rating FROM product_listing l WHERE l.product_id = p.id) AS rating
 """
 
 # Two index scans; `OR id IN (SELECT ...)` would make the planner read the whole table.
@@ -131,6 +133,7 @@ def _product(row: Row, parent: Row | None, attributes: tuple[Attribute, ...]) ->
         grouped_ids=tuple(row["grouped_ids"]),
         upsell_ids=tuple(row["upsell_ids"]),
         cross_sell_ids=tuple((parent or row)["cross_sell_ids"]),
+        rating=(parent or row)["rating"] or Decimal(0),
     )
 
 

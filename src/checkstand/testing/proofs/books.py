@@ -24,6 +24,9 @@ class Books:
     refunds: tuple[str, ...]
     stock: int
     held: int
+    uses: int
+    """Of the coupon."""
+    uses_held: int
     cart_lines: int
     cart_locked: bool
 
@@ -50,12 +53,18 @@ async def read_books(till: Till, purchase: Purchase) -> Books:
             " WHERE h.product_id = s.product_id) AS held FROM stock s WHERE product_id = $1",
             purchase.product_id,
         )
+        coupon = await connection.fetchrow(
+            "SELECT used, (SELECT count(*) FROM coupon_uses u WHERE u.coupon_id = c.id"
+            " AND u.redeemed_at IS NULL) AS held FROM coupons c WHERE code = $1",
+            purchase.coupon,
+        )
         cart = await connection.fetchrow(
             "SELECT jsonb_array_length(document->'lines') AS lines,"
             " paying_until IS NOT NULL OR awaits_action AS locked FROM carts WHERE cart_key = $1",
             purchase.cart_key,
         )
     assert goods is not None
+    assert coupon is not None
     assert cart is not None
     for attempt in tries:
         expect(till.peer, attempt)
@@ -71,13 +80,16 @@ async def read_books(till: Till, purchase: Purchase) -> Books:
         refunds=tuple(row["state"] for row in refunds),
         stock=goods["quantity"],
         held=goods["held"],
+        uses=coupon["used"],
+        uses_held=coupon["held"],
         cart_lines=cart["lines"],
         cart_locked=cart["locked"],
     )
 
 
 async def assert_bought(till: Till, purchase: Purchase) -> Books:
-    """One order, one charge, the goods gone, the cart closed, nothing under way."""
+    """One order, one charge, the goods gone, the coupon used, the cart closed, nothing under
+    way."""
     books = await read_books(till, purchase)
     assert len(books.orders) == books.placed == 1, books
     assert books.orders[0][1] in ("processing", "completed"), books
@@ -85,18 +97,21 @@ async def assert_bought(till: Till, purchase: Purchase) -> Books:
     assert books.charges == books.order_totals == (purchase.total,), books
     assert books.returned == (), books
     assert (books.stock, books.held) == (IN_STOCK - 1, 0), books
+    assert (books.uses, books.uses_held) == (1, 0), books
     assert (books.cart_lines, books.cart_locked) == (0, False), books
     assert books.live == 0, books
     return books
 
 
 async def assert_not_bought(till: Till, purchase: Purchase) -> Books:
-    """No money kept, the goods on the shelf, the cart as it was and free to be edited."""
+    """No money kept, the goods on the shelf, the coupon unused, the cart as it was and free to be
+    edited."""
     books = await read_books(till, purchase)
     assert len(books.orders) <= 1, books
     assert books.placed == 0, books
     assert sum(books.charges) == sum(books.returned), books
     assert (books.stock, books.held) == (IN_STOCK, 0), books
+    assert (books.uses, books.uses_held) == (0, 0), books
     assert (books.cart_lines, books.cart_locked) == (1, False), books
     assert books.live == 0, books
     return books
@@ -110,6 +125,7 @@ async def assert_given_back(till: Till, purchase: Purchase, *, restocked: bool) 
     assert books.charges == books.order_totals == books.returned == (purchase.total,), books
     assert books.refunds.count("done") == 1, books
     assert (books.stock, books.held) == (IN_STOCK if restocked else IN_STOCK - 1, 0), books
+    assert (books.uses, books.uses_held) == (1, 0), books
     assert (books.cart_lines, books.cart_locked) == (0, False), books
     assert books.live == 0, books
     return books

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -61,7 +62,7 @@ class RaceProofs:
             needs(one.peer, Wish.BROWSER)
             owner = await one.prepare(Wish.BROWSER)
             thief = await two.prepare(Wish.BROWSER)
-            thief = Purchase(thief.cart_key, thief.product_id, thief.total, owner.payment)
+            thief = replace(thief, payment=owner.payment)
             await at_once(
                 stage, seed, owner=tried(one.process(owner)), thief=tried(two.process(thief))
             )

@@ -226,6 +226,7 @@ class CallingOff(Scene):
         assert len(books.charges) <= int(not client_first), books
         assert books.returned == (), books
         assert (books.stock, books.held) == (IN_STOCK - books.placed, 0), books
+        assert (books.uses, books.uses_held) == (books.placed, 0), books
         assert (books.live, books.cart_locked) == (0, False), books
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,8 @@ from checkstand.cli.demo_settings import demo_settings
 from checkstand.errors import Refusal
 from checkstand.kit.money import Money
 from checkstand.payments.model import NeedsAction, Refund
+from checkstand.promotions import store as promotions
+from checkstand.promotions.model import Coupon, CouponKind
 from checkstand.settings import Settings
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.storage.idempotency import Replay, Ticket
@@ -71,6 +74,8 @@ class Purchase:
     total: int
     """Minor units."""
     payment: Mapping[str, Any]
+    coupon: str = ""
+    """Its code; it can be used once."""
     key: str = ""
     """The Idempotency-Key that every try is sent with; "" for none."""
     noted: dict[str, str] = field(default_factory=dict)
@@ -90,9 +95,11 @@ class Till:
     # --- the shopper ---------------------------------------------------------------------------
 
     async def prepare(self, wish: Wish, *, keyed: bool = False) -> Purchase:
-        """A cart with one of a new product of which there are five, ready to be ordered."""
-        product_id = await self._product()
+        """A cart with one of a new product of which there are five, and with a coupon that can be
+        used once, ready to be ordered."""
+        product_id, coupon = await self._product(), await self._coupon()
         seen = await self.shop.items.add(Caller(), [AddItem(str(product_id), 1)], {})
+        await self.shop.coupons.apply(Caller(cart_key=seen.cart.key), coupon)
         chosen = UpdateCommand(
             billing=BILLING.as_billing(), payment_method=self.peer.gateway.description.id
         )
@@ -101,7 +108,7 @@ class Till:
         total = seen.quote.total
         payment = await self.peer.payment(wish, total, binding(seen.cart.key))
         key = f"try-{uuid4().hex}" if keyed else ""
-        return Purchase(seen.cart.key, product_id, total.minor, payment, key)
+        return Purchase(seen.cart.key, product_id, total.minor, payment, coupon, key)
 
     async def pay_anew(self, purchase: Purchase, wish: Wish) -> Purchase:
         """The same cart, another payment for it."""
@@ -206,6 +213,13 @@ class Till:
             self.peer.fail_next(fault)
         else:
             self.link.fault = fault
+
+    async def _coupon(self) -> str:
+        code = f"once-{uuid4().hex}"
+        terms = Coupon(code=code, kind=CouponKind.PERCENT, amount=Decimal(10), usage_limit=1)
+        async with self.shop.database.transaction() as connection:
+            await promotions.insert(connection, terms)
+        return code
 
     async def _product(self) -> int:
         async with self.shop.database.transaction() as connection:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from checkstand.http.explained_schemas import Explanation
 from checkstand.http.inputs import EmptyObject, Flag, as_object
 
 _AMOUNT = re.compile(r"-?\d{1,15}(\.\d{1,10})?", re.ASCII)
@@ -300,7 +301,7 @@ class StateOut(Out):
     coupons: list[CouponOut]
     id: str
     notices: dict[str, list[str]] | list[Any]
-    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
+    explanation: Explanation = None
 
 
 class UpdatedOut(StateOut):

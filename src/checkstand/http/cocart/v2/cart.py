@@ -35,18 +35,24 @@ from checkstand.http.cocart.v2.schemas import (
     CartOut,
     CartTotalsOut,
     ClearIn,
+    EngineLineOut,
     EngineTotals,
     UpdateCartIn,
 )
 from checkstand.http.describe import READING, WRITING, errors
 from checkstand.http.display import currency_format
 from checkstand.http.explaining import explained, wanted
+from checkstand.http.inputs import flag
 from checkstand.http.requests import JSON_ROUTES, ticket, visit
 
 router = APIRouter(prefix="/wp-json/cocart/v2", tags=["cart v2"], **JSON_ROUTES)
 
 
-@router.get("/cart", response_model=CartOut, responses=errors(*READING))
+@router.get(
+    "/cart",
+    response_model=CartOut | dict[str, EngineLineOut] | list[Any],
+    responses=errors(*READING),
+)
 async def read_cart(
     request: Request,
 ) -> Response:
@@ -54,6 +60,8 @@ async def read_cart(
     caller, shop = await visit(request)
     whole_cart = as_cart(request, shop)
     seen = await shop.carts.read(caller)
+    if flag(request, "default", default=False):
+        return respond(request, seen, figures.engine_lines(seen))
     if wanted(request, caller):
         return respond(request, seen, explained(whole_cart(seen), seen))
     if fields_wanted(request):  # as many as a client can think of: not to be kept

@@ -15,6 +15,7 @@ from checkstand.http.cocart.preview.schemas import (
     ShippingAddressOut,
 )
 from checkstand.http.cocart.v2.schemas import CartCurrencyOut, ItemTotals
+from checkstand.http.explained_schemas import Explanation
 from checkstand.http.inputs import Flag
 
 _LARGEST = 2**53 - 1
@@ -177,7 +178,7 @@ class CheckoutStateOut(_Out):
     fees: list[CheckoutFeeOut]
     cart_totals: CheckoutTotalsOut
     message: str
-    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
+    explanation: Explanation = None
 
 
 class CheckoutUpdatedOut(CheckoutStateOut):

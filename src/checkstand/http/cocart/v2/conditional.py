@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 import checkstand
 from checkstand.catalog.cache import KeptAnswer
-from checkstand.http.answers import JSON, dump, selected
+from checkstand.http.answers import JSON, dump, has_already, selected
 from checkstand.http.cocart.v2.parameters import invalid
 from checkstand.http.inputs import TRUTHS
 from checkstand.wiring import Shop
@@ -86,7 +86,7 @@ async def respond(
     now = str(int(time.time()))
     stamps = {"Timestamp": now, "CoCart-Timestamp": now, "CoCart-Version": checkstand.__version__}
     headers = {**_HEADERS, **dict(kept.headers), **stamps, "CoCart-Cache": state}
-    if not skip and _known(request, headers["ETag"]):
+    if not skip and has_already(request, headers["ETag"]):
         return Response(None, 304, headers)
     return Response(kept.body, 200, headers, JSON)
 
@@ -120,13 +120,6 @@ def skips_cache(request: Request) -> bool:
     if said not in TRUTHS:
         raise invalid({"_skip_cache": "is `true` or `false`"})
     return TRUTHS[said]
-
-
-def _known(request: Request, tag: str) -> bool:
-    """Whether the client says that it has this; tags compare weakly (RFC 9110, 13.1.2)."""
-    sent = request.headers.get("if-none-match", "")
-    named = [each.strip().removeprefix("W/") for each in sent.split(",")]
-    return "*" in named or tag.removeprefix("W/") in named
 
 
 def page_headers(request: Request, shop: Shop, pages: Pages) -> dict[str, str]:

@@ -64,9 +64,9 @@ async def remove_coupons(request: Request) -> Response:
     return respond(request, seen, render(seen))
 
 
-@router.delete("/cart/coupons/{code}", response_model=CartOut, responses=errors(*WRITING, 404))
+@router.delete("/cart/coupons/{code:path}", response_model=CartOut, responses=errors(*WRITING, 404))
 @router.delete(
-    "/cart/coupon/{code}",
+    "/cart/coupon/{code:path}",
     response_model=CartOut,
     responses=errors(*WRITING, 404),
     include_in_schema=False,

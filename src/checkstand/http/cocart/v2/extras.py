@@ -38,10 +38,9 @@ async def read_mini_cart(request: Request) -> Response:
     caller, shop = await visit(request)
     thumb, formatted = thumb_wanted(request), formatted_wanted(request)
     seen = await shop.carts.read(caller)
-    body = present.mini(seen, shop.profile.language, thumb=thumb, formatted=formatted)
-    wanted = {part.strip() for part in fields_wanted(request).split(",") if part.strip()}
-    shown: dict[str, Any] = {k: v for k, v in body.items() if not wanted or k in wanted}
-    return respond(request, seen, shown)
+    language, fields = shop.profile.language, fields_wanted(request)
+    body = present.mini(seen, language, thumb=thumb, fields=fields, formatted=formatted)
+    return respond(request, seen, body)
 
 
 @router.post("/cart/add-fee", response_model=CartOut, responses=errors(*WRITING, 403, 404))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from checkstand.cart.model import CartLine
 from checkstand.cart.view import CartView
 from checkstand.http.answers import empty_as_list
 from checkstand.http.display import CurrencyFormat, currency_format
@@ -67,6 +68,28 @@ def engine_totals(quote: Quote, writing: CurrencyFormat | None) -> dict[str, Any
         "fee_taxes": empty_as_list({c: shown(a) for c, a in on_fees.items() if a}),
         "total": shown(quote.total),
         "total_tax": shown(quote.total_tax),
+    }
+
+
+def engine_lines(seen: CartView) -> Any:
+    """`GET /cart?default=true`: item key -> the line as the engine has it, its amounts numbers in
+    major units (contract cart.md 1)."""
+    return empty_as_list({line.key: _engine_line(seen, line) for line in seen.cart.lines})
+
+
+def _engine_line(seen: CartView, line: CartLine) -> dict[str, Any]:
+    quoted = seen.quote.line(line.key)
+    return {
+        "key": line.key,
+        "product_id": line.product_id,
+        "variation_id": line.variation_id,
+        "variation": empty_as_list(line.variation),
+        "quantity": line.quantity,
+        "cart_item_data": empty_as_list(line.item_data),
+        "line_subtotal": float(quoted.subtotal.major()),
+        "line_subtotal_tax": float(quoted.subtotal_tax.major()),
+        "line_total": float(quoted.total.major()),
+        "line_tax": float(quoted.tax.major()),
     }
 
 

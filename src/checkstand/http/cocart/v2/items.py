@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkstand.access.principal import Caller
-from checkstand.cart.choosing import AddItem
+from checkstand.cart.choosing import AddItem, Switch
 from checkstand.cart.view import CartView
 from checkstand.errors import (
     ItemKeyRequired,
@@ -142,15 +142,25 @@ async def remove_items(request: Request) -> Response:
 
 
 @router.get("/cart/count-items", response_model=int, include_in_schema=False)
-@router.get("/cart/items/count", response_model=int, responses=errors(*READING))
+@router.get("/cart/items/count", response_model=int, responses=errors(*READING, 404))
 async def count_items(
     request: Request,
     removed_items: Annotated[bool, Query(description="Count the removed items instead.")] = False,
+    wanted: Annotated[
+        str,
+        Query(
+            alias="return",
+            max_length=50,
+            description="`numeric`; with anything else, no items are 404 instead of 0.",
+        ),
+    ] = "numeric",
 ) -> Response:
     """How many units are in the cart."""
     caller, shop = await visit(request)
     seen = await shop.carts.read(caller)
     lines = seen.cart.removed if removed_items else seen.cart.lines
+    if not lines and wanted != "numeric":
+        raise NoItemsInCart
     return respond(request, seen, sum(line.quantity for line in lines))
 
 
@@ -175,10 +185,12 @@ async def update_item(
     body: UpdateItemIn,
     request: Request,
 ) -> Response:
-    """Another quantity; 0 takes the item out."""
+    """Another quantity, 0 takes the item out; with `id`, `variation` or `item_data` also another
+    variation or other data."""
     caller, shop = await visit(request)
     quantity = handled_quantity(body.quantity)
-    return await _set_quantity(request, caller, shop, item_key, quantity, body.return_status)
+    switch = Switch(body.id, body.variation, body.item_data)
+    return await _update(request, caller, shop, item_key, quantity, body.return_status, switch)
 
 
 @router.post("/cart/item/{item_key}/restore", response_model=CartOut, include_in_schema=False)
@@ -204,7 +216,7 @@ async def restore_item(
     key = _named(item_key)
     if body is not None and body.quantity is not None:
         quantity = handled_quantity(body.quantity)
-        return await _set_quantity(request, caller, shop, key, quantity, with_status=False)
+        return await _update(request, caller, shop, key, quantity, with_status=False)
     only_item = return_item or (body is not None and body.return_item)
 
     def render(seen: CartView) -> Any:
@@ -239,13 +251,14 @@ async def remove_item(
     return respond(request, seen, render(seen))
 
 
-async def _set_quantity(
+async def _update(
     request: Request,
     caller: Caller,
     shop: Shop,
     item_key: str,
     quantity: int,
     with_status: bool,
+    switch: Switch = Switch(),
 ) -> Response:
     key = _named(item_key)
     whole_cart = as_cart(request, shop)
@@ -259,7 +272,7 @@ async def _set_quantity(
         return {"message": f"The quantity is {how}.", "quantity": quantity}
 
     once = await ticket(request, f"update {key}", render)
-    seen = await shop.items.set_quantity(caller, key, quantity, once)
+    seen = await shop.items.switch(caller, key, quantity, switch, once)
     return respond(request, seen, render(seen))
 
 

@@ -220,18 +220,22 @@ def _cross_sell(seen: CartView, product: Product, say: Say) -> dict[str, Any]:
         "image": image,
         "product_image": image,
         "featured_image": image,
-        "average_rating": "",
+        "average_rating": f"Rated {product.rating:.2f} out of 5" if product.rating else "",
         "on_sale": on_sale,
         "type": product.type.value,
     }
 
 
-def mini(seen: CartView, language: str, *, thumb: bool, formatted: bool) -> dict[str, Any]:
-    """The least that a cart icon needs (contract cart.md 9, v2-cart.md 12)."""
+def mini(
+    seen: CartView, language: str, *, thumb: bool, fields: str, formatted: bool
+) -> dict[str, Any]:
+    """The least that a cart icon needs (contract cart.md 9, v2-cart.md 12); `fields` as of the
+    cart."""
+    wanted = _wanted(fields)
     quote = seen.quote
     writing = currency_format(quote.currency, language)
     say = writing.show if formatted else minor
-    return {
+    members = {
         "cart_hash": cart_hash(seen) if seen.cart.lines else None,
         "cart_key": seen.cart.key,
         "currency": writing.as_v2(),
@@ -241,6 +245,9 @@ def mini(seen: CartView, language: str, *, thumb: bool, formatted: bool) -> dict
         "totals": {"subtotal": say(quote.subtotal), "total": say(quote.total)},
         "notices": empty_as_list(seen.notices),
     }
+    if not wanted:
+        return members
+    return {name: _children(members[name], wanted[name]) for name in members if name in wanted}
 
 
 def _mini_item(seen: CartView, line: CartLine, thumb: bool, say: Say) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from checkstand.cart.view import CartView
 from checkstand.errors import ParameterInvalid, QuantityNotNumeric
-from checkstand.http.answers import answer
+from checkstand.http.answers import answer, has_already
 from checkstand.http.cocart.headers import cart_headers
 from checkstand.http.cocart.v2 import present
 from checkstand.http.cocart.v2.figures import Say, minor
@@ -41,8 +41,7 @@ def tagged(request: Request, seen: CartView, response: Response) -> Response:
     said = seen.cart.key.encode() + b"\n" + bytes(response.body)
     tag = f'W/"{hashlib.md5(said, usedforsecurity=False).hexdigest()}"'
     skipped = TRUTHS.get(request.query_params.get("_skip_cache", "").lower(), False)
-    known = tag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    if request.method == "GET" and known and not skipped:
+    if request.method == "GET" and not skipped and has_already(request, tag):
         kept = {k: v for k, v in response.headers.items() if k not in _OF_A_BODY}
         response = Response(status_code=304, headers=kept)
     hit = response.status_code == 304
@@ -69,22 +68,24 @@ def say_of(request: Request, seen: CartView, shop: Shop) -> Say:
 
 
 def fields_wanted(request: Request) -> str:
-    """The members that are wanted, from `fields`, the list form of older clients, or a preset."""
+    """The members that are wanted, from `fields`, the list form of older clients, or a preset;
+    ParameterInvalid for what no client needs."""
     query = request.query_params
     listed = query.get("fields", "") or ",".join(query.getlist("fields[]"))
     preset = query.get("config[fields]", "")
-    return listed or present.PRESETS.get(preset, "")
+    fields = listed or present.PRESETS.get(preset, "")
+    if len(fields) > _LONGEST_FIELDS:
+        raise ParameterInvalid(
+            "Invalid parameter(s): fields.",
+            data={"params": {"fields": f"has more than {_LONGEST_FIELDS} characters"}},
+        )
+    return fields
 
 
 def as_cart(request: Request, shop: Shop) -> Render:
     """How this request wants its cart."""
     thumb, formatted = thumb_wanted(request), formatted_wanted(request)
     fields = fields_wanted(request)
-    if len(fields) > _LONGEST_FIELDS:
-        raise ParameterInvalid(
-            "Invalid parameter(s): fields.",
-            data={"params": {"fields": f"has more than {_LONGEST_FIELDS} characters"}},
-        )
     return lambda seen: present.cart(
         seen, shop.profile.language, thumb=thumb, fields=fields, formatted=formatted
     )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from checkstand.cart.verbs import MAX_QUANTITY
 from checkstand.errors import QuantityNotNumeric, QuantityOutOfRange
+from checkstand.http.explained_schemas import Explanation
 from checkstand.http.inputs import EmptyObject, Flag, as_given_object
 
 MAX_ITEM_DATA = 16_384
@@ -140,6 +141,9 @@ class AddItemsIn(In):
 
 class UpdateItemIn(In):
     quantity: Annotated[Scalar, Field(description="The new quantity; 0 takes the item out.")]
+    id: Identifier | None = Field(None, description="The variation that it becomes.")
+    variation: Options | None = Field(None, description="Options that are chosen instead.")
+    item_data: FreeData | None = Field(None, description="Takes the place of its data.")
     return_status: Flag = False
 
 
@@ -287,6 +291,21 @@ class CartTotalsOut(Out):
     total_tax: str
 
 
+class EngineLineOut(Out):
+    """A line as the engine has it; amounts are numbers in major units, ex tax."""
+
+    key: str
+    product_id: int
+    variation_id: int
+    variation: dict[str, str] | list[Any]
+    quantity: int
+    cart_item_data: dict[str, Any] | list[Any]
+    line_subtotal: float
+    line_subtotal_tax: float
+    line_total: float
+    line_tax: float
+
+
 class EngineTotals(Out):
     subtotal: str
     subtotal_tax: str
@@ -370,4 +389,4 @@ class CartOut(BaseModel):
     cross_sells: list[CrossSellOut] = []
     notices: dict[str, list[str]] | list[Any] = []
     extensions: dict[str, Any] | list[Any] = []
-    explanation: dict[str, Any] | None = Field(None, description="With `explain=1`.")
+    explanation: Explanation = None
