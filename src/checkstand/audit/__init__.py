@@ -6,7 +6,7 @@ address) stand apart and can be erased without breaking the chain, which holds a
 them.
 """
 
-from checkstand.audit.origin import Origin, login_digest, origin
+from checkstand.audit.origin import Origin, origin
 from checkstand.audit.store import record, record_with
 
-__all__ = ["Origin", "login_digest", "origin", "record", "record_with"]
+__all__ = ["Origin", "origin", "record", "record_with"]

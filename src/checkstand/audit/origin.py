@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -19,8 +18,3 @@ class Origin:
 
 
 origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 - it is frozen
-
-
-def login_digest(login: str) -> str:
-    """Stands for what was typed as a name to sign in, which may have been a password."""
-    return hashlib.sha256(login.strip().lower().encode()).hexdigest()[:32]

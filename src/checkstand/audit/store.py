@@ -199,27 +199,21 @@ async def drop_before(connection: Connection, moment: datetime, limit: int) -> i
     return len(gone)
 
 
-_ABOUT = "(actor = ANY ($1) OR subject = ANY ($1) OR personal ->> 'login_digest' = ANY ($2))"
-
-
-async def erase_personal(
-    connection: Connection, names: Sequence[str], logins: Sequence[str]
-) -> int:
-    """Takes the personal parts out of the entries by or about these, and of attempts to sign in
-    with these digests of logins; says how many had one."""
+async def erase_personal(connection: Connection, names: Sequence[str]) -> int:
+    """Takes the personal parts out of the entries by or about these; says how many had one."""
     gone = await connection.fetch(
         "UPDATE audit_log SET personal = NULL, salt = NULL"
-        f" WHERE personal IS NOT NULL AND {_ABOUT} RETURNING 1",
+        " WHERE personal IS NOT NULL AND (actor = ANY ($1) OR subject = ANY ($1)) RETURNING 1",
         list(names),
-        list(logins),
     )
     return len(gone)
 
 
-async def about(connection: Connection, names: Sequence[str], logins: Sequence[str]) -> list[Entry]:
-    """The same entries, the oldest first."""
+async def about(connection: Connection, names: Sequence[str]) -> list[Entry]:
+    """Entries by or about these, the oldest first."""
     rows = await connection.fetch(
-        f"SELECT * FROM audit_log WHERE {_ABOUT} ORDER BY id", list(names), list(logins)
+        "SELECT * FROM audit_log WHERE actor = ANY ($1) OR subject = ANY ($1) ORDER BY id",
+        list(names),
     )
     return [_entry(row) for row in rows]
 

@@ -37,7 +37,7 @@ async def export(database: Database, who: str) -> dict[str, Any]:
     async with database.transaction() as connection:
         person = await _person(connection, who)
         ids = await store.order_ids(connection, person)
-        entries = await audit_store.about(connection, _names(person, ids), _logins(person))
+        entries = await audit_store.about(connection, _names(person, ids))
         found = {
             "account": await store.account(connection, person),
             "orders": await store.orders(connection, ids),
@@ -65,7 +65,7 @@ async def erase(database: Database, who: str) -> Erased:
         await store.erase_coupons(connection, person, ids)
         if person.account_id is not None:
             await store.erase_account(connection, person.account_id)
-        entries = await audit_store.erase_personal(connection, _names(person, ids), _logins(person))
+        entries = await audit_store.erase_personal(connection, _names(person, ids))
         detail = {"orders": len(ids), "carts": carts, "audit_entries": entries}
         await audit.record(connection, "privacy.erased", _subject(person, ids), detail)
     return Erased(len(ids), carts, entries, person.account_id is not None)
@@ -82,11 +82,6 @@ def _names(person: Person, ids: list[int]) -> list[str]:
     """Under which names the audit log speaks of the person."""
     own = [f"account {person.account_id}"] if person.account_id is not None else []
     return [*own, *(f"order {order_id}" for order_id in ids)]
-
-
-def _logins(person: Person) -> list[str]:
-    """What the person may have typed to sign in, as the audit log keeps it of attempts."""
-    return [audit.login_digest(name) for name in (person.email, *person.logins) if name]
 
 
 def _subject(person: Person, ids: list[int]) -> str:

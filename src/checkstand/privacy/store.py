@@ -19,21 +19,17 @@ class Person:
 
     account_id: int | None
     email: str
-    logins: tuple[str, ...] = ()
-    """What else the account may be signed in with: its name and its billing phone."""
 
 
 async def find(connection: Connection, who: str) -> Person | None:
     """By account number or e-mail: of an account, an order, a cart or a review."""
     row = await connection.fetchrow(
-        "SELECT a.id, email, username, coalesce(billing ->> 'phone', ''), coalesce(phone, '')"
-        " FROM accounts a"
-        " LEFT JOIN customers c ON c.account_id = a.id"
-        " WHERE a.id::text = $1 OR lower(email) = lower($1) ORDER BY a.id LIMIT 1",
+        "SELECT id, email FROM accounts WHERE id::text = $1 OR lower(email) = lower($1)"
+        " ORDER BY id LIMIT 1",
         who,
     )
     if row is not None:
-        return Person(row[0], row[1], tuple(row)[2:])
+        return Person(row["id"], row["email"])
     known = await connection.fetchval(
         "SELECT 1 FROM orders WHERE lower(billing ->> 'email') = lower($1) LIMIT 1", who
     ) or await connection.fetchval(
@@ -142,9 +138,9 @@ async def erase_carts(connection: Connection, person: Person, ids: Sequence[int]
     names = [row["cart_key"] for row in keys]
     await connection.execute("DELETE FROM idempotency_keys WHERE cart_key = ANY ($1)", names)
     await connection.execute(
-        "DELETE FROM cart_links WHERE maker = ANY ($1) OR maker = $2::text",
+        "DELETE FROM cart_links WHERE maker = ANY ($1) OR maker = $2",
         names,
-        person.account_id,
+        str(person.account_id or ""),
     )
     await connection.execute("DELETE FROM carts WHERE cart_key = ANY ($1)", names)
     return len(names)
