@@ -77,13 +77,6 @@ class CheckoutProcessIn(_In):
     )
 
 
-class OrderPayIn(_In):
-    order_key: str = Field("", max_length=100, description="Here or in the query.")
-    payment_method: str = Field(max_length=100)
-    payment_data: PaymentData = None
-    payment_method_data: PaymentData = None
-
-
 class CheckoutCustomerOut(_Out):
     customer_id: int
     billing_address: BillingOut

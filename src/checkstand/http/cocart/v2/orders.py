@@ -13,10 +13,10 @@ from checkstand.checkout.pay import PayCommand
 from checkstand.errors import ParameterMissing
 from checkstand.http.answers import answer
 from checkstand.http.cocart import asking
+from checkstand.http.cocart.preview.payment_schemas import PayIn
 from checkstand.http.cocart.v2 import checkout_present as present
 from checkstand.http.cocart.v2.checkout_schemas import (
     OrderPaidOut,
-    OrderPayIn,
     OrderReceivedOut,
 )
 from checkstand.http.cocart.v2.refusals import V2CheckoutRoute
@@ -48,7 +48,7 @@ async def read_order_received_v2(
     "/order-received/{order_id}/pay", response_model=OrderPaidOut, responses=errors(*WRITING, 404)
 )
 async def pay_for_order_v2(
-    order_id: int, body: OrderPayIn, request: Request, order_key: OrderKey = ""
+    order_id: int, body: PayIn, request: Request, order_key: OrderKey = ""
 ) -> Response:
     """Pays for an order that is pending or failed. The order's key is the credential; it may come
     in the query or in the body. A decline is an error here."""

@@ -1,17 +1,9 @@
 """Accounts of shoppers: profiles, sign-in sessions, mailed keys."""
 
-from pathlib import Path
-
-from alembic import op
+from checkstand.storage.revision import runs_sql_of
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
-
-
-def upgrade() -> None:
-    script = Path(__file__).with_suffix(".sql").read_text()
-    driver = op.get_bind().connection.dbapi_connection
-    assert driver is not None
-    driver.run_async(lambda connection: connection.execute(script))
+upgrade = runs_sql_of(__file__)
