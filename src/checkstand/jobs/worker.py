@@ -78,8 +78,10 @@ class Worker:
                 if not done:
                     await self._rest()
         finally:
-            for task in self._asking:
+            asked = list(self._asking)
+            for task in asked:
                 task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def turn(self) -> int:
         """Does what is due now, to the end; says how much that was."""

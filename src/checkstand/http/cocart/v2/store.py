@@ -90,5 +90,5 @@ def routes(app: FastAPI) -> dict[str, str]:
         # Older spellings of clients are served, and not told.
         if isinstance(route, APIRoute) and route.include_in_schema and route.path.startswith(_V2):
             first = (route.endpoint.__doc__ or "").partition("\n")[0]
-            found.setdefault(route.path.removeprefix(_V2), first)
+            found.setdefault(route.path_format.removeprefix(_V2), first)
     return found
