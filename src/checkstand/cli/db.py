@@ -7,7 +7,7 @@ import asyncio
 import click
 
 from checkstand.cli.session import configured, database_url
-from checkstand.storage import migrate
+from checkstand.storage import migrate, schema
 
 
 @click.group()
@@ -19,17 +19,17 @@ def db() -> None:
 def upgrade() -> None:
     """Brings the database to the schema of this version. Safe to run again, and by several."""
     url = database_url(configured())
-    before = asyncio.run(migrate.current(url))
+    before = asyncio.run(schema.current(url))
     asyncio.run(migrate.upgrade(url))
-    after = asyncio.run(migrate.current(url))
+    after = asyncio.run(schema.current(url))
     click.echo(f"The schema is at {after} (it was at {before or 'none'}).")
 
 
 @db.command()
 def status() -> None:
     """Says which schema the database has and which this version needs."""
-    current = asyncio.run(migrate.current(database_url(configured())))
-    head = migrate.head()
+    current = asyncio.run(schema.current(database_url(configured())))
+    head = schema.head()
     click.echo(f"database: {current or 'none'}, needed: {head}")
     if current != head:
         click.echo("Run `checkstand db upgrade`.", err=True)

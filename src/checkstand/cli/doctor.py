@@ -19,7 +19,7 @@ from checkstand.errors import CheckstandError, ConfigurationError
 from checkstand.kit.clock import SystemClock
 from checkstand.payments.gateway import House
 from checkstand.settings import Settings
-from checkstand.storage import migrate
+from checkstand.storage import schema
 from checkstand.storage.database import Connection, Database, PoolOptions
 from checkstand.tax import store as tax
 from checkstand.wiring.accounts import signer_of
@@ -105,7 +105,7 @@ async def _inside(settings: Settings, database: Database) -> AsyncIterator[Findi
     yield Finding(
         f"clock: {abs(skew):.2f} s from the database's", late if abs(skew) > _MOST_SKEW else ""
     )
-    current, head = await migrate.current(settings.database.direct_url), migrate.head()
+    current, head = await schema.current(settings.database.direct_url), schema.head()
     behind = "Run `checkstand db upgrade`." if current != head else ""
     yield Finding(f"schema: {current or 'none'} (this version needs {head})", behind)
     if behind:

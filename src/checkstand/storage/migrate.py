@@ -1,4 +1,4 @@
-"""Brings a database to the schema that this version needs: Alembic behind three verbs.
+"""Brings a database to the schema that this version needs: Alembic behind one verb.
 
 Revisions are SQL files run as they are by the driver (several statements, no bind markers), all in
 one transaction under an advisory lock, so that two servers that start together migrate once.
@@ -12,8 +12,6 @@ from typing import Any
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,22 +21,6 @@ from checkstand.errors import StorageError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x636865636B  # any number, the same everywhere: "check"
-
-
-def head() -> str:
-    """The revision that this version of Checkstand works with."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise StorageError("this installation has no migrations; install Checkstand again")
-    return revision
-
-
-async def current(url: str) -> str | None:
-    """The revision that the database has; None for an empty database."""
-    revision: str | None = await _with_connection(
-        url, lambda connection: MigrationContext.configure(connection).get_current_revision()
-    )
-    return revision
 
 
 async def upgrade(url: str, revision: str = "head") -> None:

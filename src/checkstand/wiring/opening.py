@@ -13,7 +13,7 @@ from checkstand.kit.clock import Clock, SystemClock
 from checkstand.mail.post import Carrier, Post
 from checkstand.payments.gateway import Gateway
 from checkstand.settings import Settings
-from checkstand.storage import changes, migrate
+from checkstand.storage import changes, schema
 from checkstand.storage.database import Database, PoolOptions
 from checkstand.wiring.accounts import carrier_of
 from checkstand.wiring.reload import Reload
@@ -80,7 +80,7 @@ async def open_shop(
 
 async def check_schema(url: str) -> None:
     """ConfigurationError when the database is not at the schema of this version."""
-    current, head = await migrate.current(url), migrate.head()
+    current, head = await schema.current(url), schema.head()
     if current != head:
         raise ConfigurationError(
             f"the database is at schema {current or 'none'} and this version needs {head}; "

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from checkstand.cli import main
-from checkstand.storage import migrate
+from checkstand.storage import schema
 from tests.makers import execute
 from tests.valkey import valkey
 
@@ -117,7 +117,7 @@ async def dump(url: str) -> str:
 def test_doctor_is_content(run) -> None:  # type: ignore[no-untyped-def]
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    for what in ("settings are valid", "PostgreSQL 16", "clock", f"schema: {migrate.head()}"):
+    for what in ("settings are valid", "PostgreSQL 16", "clock", f"schema: {schema.head()}"):
         assert f"✓ {what}" in result.output or what in result.output
     assert "keys create" in result.output, "no key yet: it says how to make one"
 
@@ -163,7 +163,7 @@ def test_doctor_misses_the_proxy(run, monkeypatch: pytest.MonkeyPatch) -> None: 
 def test_db(run, empty: str) -> None:  # type: ignore[no-untyped-def]
     assert run("db", "status").exit_code == 0
     again = run("db", "upgrade")
-    assert f"The schema is at {migrate.head()} (it was at {migrate.head()})" in again.output
+    assert f"The schema is at {schema.head()} (it was at {schema.head()})" in again.output
 
 
 def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-def]
@@ -177,7 +177,7 @@ def test_commands_refuse_a_database_that_is_behind(  # type: ignore[no-untyped-d
         assert run("db", "status").exit_code == 1
         assert "db upgrade" in run("doctor").output
     finally:
-        head = migrate.head()
+        head = schema.head()
         asyncio.run(execute(empty, f"UPDATE alembic_version SET version_num = '{head}'"))
 
 

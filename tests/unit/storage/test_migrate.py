@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from alembic.script import ScriptDirectory
 
 from checkstand.errors import StorageError
-from checkstand.storage import migrate
+from checkstand.storage import migrate, schema
 
 
 @pytest.fixture
@@ -25,16 +29,29 @@ async def bare_url(postgres_url: str) -> AsyncIterator[str]:
 
 
 async def test_from_nothing_to_head(bare_url: str) -> None:
-    assert await migrate.current(bare_url) is None
+    assert await schema.current(bare_url) is None
     await migrate.upgrade(bare_url)
-    assert await migrate.current(bare_url) == migrate.head()
+    assert await schema.current(bare_url) == schema.head()
     await migrate.upgrade(bare_url)
-    assert await migrate.current(bare_url) == migrate.head()
+    assert await schema.current(bare_url) == schema.head()
+
+
+def test_the_numbers_of_the_files_are_the_chain() -> None:
+    chain = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    revisions = [each.revision for each in chain.walk_revisions()]
+    assert chain.get_heads() == [schema.head()], "one head, and it is the highest number"
+    assert revisions == sorted(revisions, reverse=True)
+
+
+def test_a_server_does_without_alembic() -> None:
+    code = "import sys, checkstand.app; print({'alembic', 'sqlalchemy'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"
 
 
 async def test_two_servers_that_start_together_migrate_once(bare_url: str) -> None:
     await asyncio.gather(*(migrate.upgrade(bare_url) for _ in range(4)))
-    assert await migrate.current(bare_url) == migrate.head()
+    assert await schema.current(bare_url) == schema.head()
 
 
 async def test_an_unreachable_database_is_said(tmp_path: object) -> None:
