@@ -2,22 +2,23 @@
 
 Revisions are SQL files run as they are by the driver (several statements, no bind markers), all in
 one transaction under an advisory lock, so that two servers that start together migrate once.
+
+Alembic is loaded when it is used: it would stay in the memory of whoever serves afterwards.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from checkstand.errors import StorageError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 0x636865636B  # any number, the same everywhere: "check"
@@ -25,21 +26,12 @@ _LOCK = 0x636865636B  # any number, the same everywhere: "check"
 
 async def upgrade(url: str, revision: str = "head") -> None:
     """Migrates up to `revision`; does nothing when the database is there already."""
+    from sqlalchemy.exc import SQLAlchemyError
 
-    def run(connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-
-    await _with_connection(url, run)
-
-
-async def _with_connection(url: str, work: Any) -> Any:
     engine = _engine(url)
     try:
         async with engine.begin() as connection:
-            return await connection.run_sync(work)
+            await connection.run_sync(_run, revision)
     except (
         OSError,
         TimeoutError,
@@ -54,7 +46,20 @@ async def _with_connection(url: str, work: Any) -> Any:
         await engine.dispose()
 
 
+def _run(connection: Connection, revision: str) -> None:
+    from alembic import command
+    from sqlalchemy import text
+
+    connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def _engine(url: str) -> AsyncEngine:
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
     async def connect() -> Any:
         return await asyncpg.connect(url, timeout=10)
 
@@ -62,6 +67,8 @@ def _engine(url: str) -> AsyncEngine:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
