@@ -359,7 +359,8 @@ def assert_ended(demo: Demo, number: int) -> None:
         assert code == -number
         assert said in (["Starting"][:n] + ["Filling"][:m] for n in (0, 1) for m in range(n + 1))
     elif code == 0:
-        assert said in (["Starting", "Stopped."], ["Starting", "Filling", "Stopped."])
+        usual = (["Starting", "Stopped."], ["Starting", "Filling", "Stopped."])
+        assert said in usual, demo.errors
         assert not demo.ready_file.exists()
     else:  # Python was still loading: the signal did what it does to any program
         assert code in (-number, 128 + number)

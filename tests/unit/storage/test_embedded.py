@@ -572,7 +572,7 @@ def test_sigterm_to_an_owner_that_stops(data_dir: Path, owners: Callable[..., Ow
     processes, sockets = owner.descendants, socket_folder(owner.url)
     owner.process.terminate()
     assert owner.process.wait(10) == 0
-    assert_all_end(processes, 0)
+    assert_all_end(processes, 2)
     assert not sockets.exists()
     assert "shut down" in (data_dir / "postgres.log").read_text().splitlines()[-1]
 
