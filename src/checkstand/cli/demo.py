@@ -124,12 +124,17 @@ class _Stop:
 
 
 def _completed(work: Coroutine[Any, Any, T], stop: _Stop) -> T:
-    """`asyncio.run`, in which a signal cancels the work, so that it closes what it opened."""
+    """`asyncio.run`, in which the first signal cancels the work: it closes what it opened."""
 
     async def cancellable() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        with stop.heard_by(lambda *_: loop.call_soon_threadsafe(task.cancel)):
+
+        def cancel() -> None:
+            if not task.cancelling():  # a second time would break the closing off
+                task.cancel()
+
+        with stop.heard_by(lambda *_: loop.call_soon_threadsafe(cancel)):
             return await work
 
     try:
