@@ -363,7 +363,7 @@ def assert_ended(demo: Demo, number: int) -> None:
         assert said in usual, demo.errors
         assert not demo.ready_file.exists()
     else:  # Python was still loading: the signal did what it does to any program
-        assert code in (-number, 128 + number)
+        assert code in (-number, 128 + number), demo.errors
         assert "Starting" not in said
         assert not demo.ready_file.exists()
 

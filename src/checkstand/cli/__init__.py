@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -51,7 +52,8 @@ class _Commands(click.Group):
             click.echo(f"checkstand: {error}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
-            raise click.Abort from None
+            click.echo("Aborted!", err=True)
+            sys.exit(128 + signal.SIGINT)  # as shells have it
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
